@@ -28,12 +28,13 @@ type Expirer interface {
 	Expire(now int64)
 }
 
-// Timer is a node to embed. Its zero value is disarmed. Owner is set before the first Arm and is not touched by
-// the wheel. An armed Timer must not be copied or freed for reuse: Disarm it first.
+// Timer is a node to embed. Its zero value is disarmed. An armed Timer must not be copied or freed for reuse:
+// Disarm it first.
 type Timer struct {
 	next, prev *Timer // a ring; next is nil when disarmed
 	due        int64  // in ticks
-	Owner      Expirer
+	// Owner is woken. It is set before the first Arm, and the wheel never changes it.
+	Owner Expirer
 }
 
 // Wheel is ready as its zero value and must not be copied. It is 33 KiB: embed it in something that lives long.

@@ -155,16 +155,21 @@ func TestALongTimerIsVisitedOncePerRound(t *testing.T) {
 	}
 }
 
-func TestAGapOfHoursWalksTheWheelOnce(t *testing.T) {
+// With every slot occupied, a walk of all the rounds in the gap would take an hour, not a millisecond.
+func TestAGapOfMonthsWalksTheWheelOnce(t *testing.T) {
 	var w Wheel
-	far, near := newProbe(), newProbe()
-	w.Arm(&far.Timer, int64(30*24*time.Hour))
-	w.Arm(&near.Timer, int64(time.Second))
-	if n := w.Advance(int64(29 * 24 * time.Hour)); n != 1 || near.fired != 1 || far.fired != 0 {
-		t.Fatalf("fired %d: near %d, far %d", n, near.fired, far.fired)
+	far := make([]*probe, slots)
+	for i := range far {
+		far[i] = newProbe()
+		w.Arm(&far[i].Timer, math.MaxInt64/2+int64(i)*int64(Tick))
 	}
-	if n := w.Advance(int64(31 * 24 * time.Hour)); n != 1 || far.fired != 1 {
-		t.Fatalf("fired %d: far %d", n, far.fired)
+	near := newProbe()
+	w.Arm(&near.Timer, int64(time.Second))
+	if n := w.Advance(math.MaxInt64 / 4); n != 1 || near.fired != 1 || w.Len() != slots {
+		t.Fatalf("fired %d: near %d, left %d", n, near.fired, w.Len())
+	}
+	if n := w.Advance(math.MaxInt64/2 + 2*round); n != slots || w.Len() != 0 {
+		t.Fatalf("fired %d, left %d", n, w.Len())
 	}
 }
 
