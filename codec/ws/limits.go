@@ -1,0 +1,47 @@
+package ws
+
+// DefaultMessageLimit is the longest message in bytes that is taken where no
+// limit is set: 16 MiB, far above chat and telemetry and far below a machine's
+// memory.
+const DefaultMessageLimit = 16 << 20
+
+// Limits bounds what a peer may send. A breach is refused when its header
+// arrives, before any of its payload, and costs the peer the connection
+// ([StatusMessageTooBig]). Control frames have the protocol's own limit.
+// Lengths are those on the wire: what a compressed message inflates to is for
+// the inflater to bound.
+type Limits struct {
+	// Frame is the longest payload of one data frame in bytes; 0 means
+	// Message.
+	Frame int64
+	// Message is the longest message in bytes, the sum of its frames; 0 means
+	// DefaultMessageLimit.
+	Message int64
+}
+
+// check tells whether a data frame of length bytes may continue a message of
+// which total bytes are known already. A nil receiver means the defaults.
+func (l *Limits) check(length, total uint64) error {
+	frame, message := int64(0), int64(0)
+	if l != nil {
+		frame, message = l.Frame, l.Message
+	}
+	message = limitOr(message, DefaultMessageLimit)
+	if length > uint64(limitOr(frame, message)) {
+		return ErrFrameTooBig
+	}
+	// The sum does not overflow: both are at most the limits of int64.
+	if total+length > uint64(message) {
+		return ErrMessageTooBig
+	}
+	return nil
+}
+
+// limitOr reads a limit of which 0 (and, as there is no better meaning, less)
+// stands for a default.
+func limitOr(limit, def int64) int64 {
+	if limit <= 0 {
+		return def
+	}
+	return limit
+}
