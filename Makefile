@@ -1,0 +1,58 @@
+# Everything a change has to pass is "make ci"; it needs Go, and gcc for the race detector.
+
+MODULES  = . $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' | sort))
+FUZZTIME = 10s
+LINT     = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
+
+# each runs a go command in the root and in every nested module, and stops at the first that fails.
+each = @set -e; for m in $(MODULES); do echo "[$$m] go $(1)"; go -C $$m $(1); done
+
+.PHONY: help build run test race invariants fuzz fmt vet lint cross bench tidy ci
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+build: ## compile everything
+	$(call each,build ./...)
+
+run: ## run the echo server of the examples
+	go run ./examples/echo
+
+test: ## run all tests
+	$(call each,test ./...)
+
+race: ## run all tests under the race detector
+	$(call each,test -race ./...)
+
+invariants: ## run all tests with the checks of the invariants tag
+	$(call each,test -tags invariants ./...)
+
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(MODULES)
+
+fmt: ## format all Go files
+	gofmt -l -w .
+
+vet: ## run go vet, with and without the invariants tag
+	$(call each,vet ./...)
+	$(call each,vet -tags invariants ./...)
+
+lint: ## run staticcheck
+	@set -e; for m in $(MODULES); do echo "[$$m] staticcheck"; (cd $$m && $(LINT) ./...); done
+
+cross: ## vet and build for the other systems
+	@set -e; for os in darwin freebsd netbsd openbsd; do echo "[$$os]"; GOOS=$$os go vet ./...; GOOS=$$os go build ./...; done
+	@echo "[dragonfly]"; GOOS=dragonfly go build ./...
+
+bench: ## run the benchmarks of all packages
+	$(call each,test -run '^$$' -bench . -benchmem ./...)
+
+tidy: ## hold the style of the project over the checkout
+	go test ./internal/tidy
+
+# What is quick and often broken comes first. Fuzzing is short here: it replays the corpora and looks around.
+ci: ## all of the above but bench, in the order that fails early
+	$(MAKE) build tidy vet
+	$(MAKE) test lint race invariants cross
+	$(MAKE) fuzz FUZZTIME=5s
+	@echo "ci: everything passed"
