@@ -1,0 +1,43 @@
+//go:build unix && !linux
+
+package reactor
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/penstock-go/penstock/internal/kernel"
+)
+
+func (k *systemKernel) Read(fd int, b []byte) (int, kernel.Errno) {
+	return retry(func() (int, error) { return unix.Read(fd, b) })
+}
+
+func (k *systemKernel) Write(fd int, b []byte) (int, kernel.Errno) {
+	return retry(func() (int, error) { return unix.Write(fd, b) })
+}
+
+// WriteTwo sends a and leaves b for the next call: x/sys has no writev on all
+// of the BSDs, and the caller copes with a short write anyway.
+func (k *systemKernel) WriteTwo(fd int, a, b []byte) (int, kernel.Errno) {
+	n, e := k.Write(fd, a)
+	if e != 0 || n < len(a) {
+		return n, e
+	}
+	m, e := k.Write(fd, b)
+	if e == unix.EAGAIN {
+		e = 0
+	}
+	return n + m, e
+}
+
+func retry(call func() (int, error)) (int, kernel.Errno) {
+	for {
+		n, err := call()
+		if err == nil {
+			return n, 0
+		}
+		if err != unix.EINTR {
+			return 0, errnoOf(err)
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/penstock-go/penstock/internal/kernel"
+)
+
+const (
+	// acceptBudget is how many connections one listener may take in one turn, so
+	// that a storm of them does not keep the established ones waiting.
+	acceptBudget = 64
+
+	// acceptPause is how long a listener rests when the process or the system is
+	// out of descriptors or memory. It is one of the sleeps of net/http's back-off
+	// (5 ms to 1 s), long enough not to spin and short enough not to be felt.
+	acceptPause = 100 * time.Millisecond
+)
+
+// Accept decides about a connection that was accepted: it returns its handler,
+// or nil to refuse it, and runs on the loop that will own it.
+type Accept func(c *Conn) Handler
+
+// ListenConfig says how to listen.
+type ListenConfig struct {
+	// V6Only keeps an IPv6 socket from taking IPv4 connections.
+	V6Only bool
+	// OneLoop makes a single loop accept and deal the connections out, also where
+	// every loop could have a socket of its own.
+	OneLoop bool
+	// Options are applied to every connection.
+	Options Options
+}
+
+// listener is one loop's listening socket.
+type listener struct {
+	l      *Loop
+	fd     int
+	accept Accept
+	cfg    ListenConfig
+	deal   bool // hand connections to the loops in turn
+	turn   int
+	starve bool // an episode of failing accepts has been logged
+	path   string
+	pause  Timer
+}
+
+// Listen listens on network ("tcp", "tcp4", "tcp6" or "unix"; for a unix socket
+// the address is its path, or "@name" for an abstract one on Linux) and returns
+// the address with its real port. It is called before Start.
+//
+// Where the kernel balances between sockets that share a port (Linux, FreeBSD,
+// DragonFly), every loop gets one of its own; elsewhere, and for unix sockets,
+// one loop accepts for all.
+func (r *Reactor) Listen(network, address string, cfg ListenConfig, accept Accept) (net.Addr, error) {
+	n, opts := 1, kernel.ListenOptions{V6Only: cfg.V6Only}
+	if len(r.loops) > 1 && !cfg.OneLoop && network != "unix" && kernelBalances() {
+		n, opts.ReusePort = len(r.loops), true
+		if err := r.probe(network, address); err != nil {
+			return nil, err
+		}
+	}
+	var bound net.Addr
+	for i := range n {
+		fd, addr, err := r.k.Listen(network, address, opts)
+		if err != nil {
+			return nil, fmt.Errorf("reactor: listen %s %s: %w", network, address, err)
+		}
+		bound, address = addr, addr.String() // port 0 is chosen once
+		ln := &listener{fd: fd, accept: accept, cfg: cfg, deal: n == 1}
+		if network == "unix" && !strings.HasPrefix(address, "@") {
+			ln.path = address
+		}
+		if err := r.loops[i].listen(ln); err != nil {
+			return nil, err
+		}
+	}
+	return bound, nil
+}
+
+// AdoptListener accepts on a listener that exists already: a net.Listener, or an
+// *os.File from a service manager or a parent process. The descriptor is
+// duplicated; the caller may close its own. It is called before Start.
+func (r *Reactor) AdoptListener(from any, cfg ListenConfig, accept Accept) (net.Addr, error) {
+	if f, ok := from.(*os.File); ok {
+		l, err := net.FileListener(f)
+		if err != nil {
+			return nil, fmt.Errorf("reactor: adopt %s: %w", f.Name(), err)
+		}
+		defer l.Close()
+		if u, ok := l.(*net.UnixListener); ok {
+			u.SetUnlinkOnClose(false)
+		}
+		from = l
+	}
+	l, ok := from.(net.Listener)
+	if !ok {
+		return nil, fmt.Errorf("reactor: a %T is no listener", from)
+	}
+	fd, err := dupListener(l)
+	if err != nil {
+		return nil, err
+	}
+	return l.Addr(), r.loops[0].listen(&listener{fd: fd, accept: accept, cfg: cfg, deal: true})
+}
+
+// probe finds out whether somebody else listens on the address: with
+// SO_REUSEPORT a second server of the same user would bind it without a word,
+// and the kernel would share the connections between the two.
+func (r *Reactor) probe(network, address string) error {
+	if strings.HasSuffix(address, ":0") {
+		return nil
+	}
+	fd, _, err := r.k.Listen(network, address, kernel.ListenOptions{})
+	if err != nil {
+		return fmt.Errorf("reactor: listen %s %s: %w", network, address, err)
+	}
+	r.k.Close(fd)
+	return nil
+}
+
+func kernelBalances() bool {
+	switch runtime.GOOS {
+	case "linux", "freebsd", "dragonfly":
+		return true
+	}
+	return false
+}
+
+func (l *Loop) listen(ln *listener) error {
+	ln.l = l
+	ln.pause.Owner = ln
+	l.listeners = append(l.listeners, ln)
+	if _, e := l.p.Set(ln.fd, 0, kernel.WatchRead); e != 0 {
+		return os.NewSyscallError("poll", e)
+	}
+	return nil
+}
+
+func (l *Loop) stopListening() {
+	for _, ln := range l.listeners {
+		l.wheel.Disarm(&ln.pause)
+		l.k.Close(ln.fd)
+		if ln.path != "" {
+			_ = os.Remove(ln.path)
+		}
+	}
+	l.listeners = nil
+}
+
+// acceptOn handles an event on a descriptor that is no connection's.
+func (l *Loop) acceptOn(fd int) {
+	for _, ln := range l.listeners {
+		if ln.fd == fd {
+			ln.acceptAll()
+			return
+		}
+	}
+}
+
+// acceptAll takes what is waiting, within the budget.
+func (ln *listener) acceptAll() {
+	for range acceptBudget {
+		fd, peer, e := ln.l.k.Accept(ln.fd)
+		switch {
+		case e == 0:
+			ln.starve = false
+			ln.place(fd, func(l *Loop) { l.accepted(ln, fd, l.newConn(fd, peer, stateOpen)) })
+		case e == unix.EAGAIN:
+			return
+		case outOfResources(e):
+			ln.rest(e)
+			return
+		}
+		// Anything else (ECONNABORTED, EINTR, EPROTO, EPERM from a firewall, ...)
+		// is that one connection's trouble.
+	}
+}
+
+// place runs open on the loop that shall own fd.
+func (ln *listener) place(fd int, open func(*Loop)) {
+	loops := ln.l.r.loops
+	if !ln.deal || len(loops) == 1 {
+		open(ln.l)
+		return
+	}
+	ln.turn = (ln.turn + 1) % len(loops)
+	to := loops[ln.turn]
+	if to == ln.l {
+		open(to)
+		return
+	}
+	if to.Post(Func(func() { open(to) })) != nil {
+		ln.l.k.Close(fd)
+	}
+}
+
+func (l *Loop) accepted(ln *listener, fd int, c *Conn) {
+	l.counters.accepted.add(1)
+	c.SetOptions(ln.cfg.Options)
+	if c.h = ln.accept(c); c.h == nil {
+		c.h = refused{}
+		c.Abort(nil)
+	}
+	c.rewatch()
+}
+
+// rest stops accepting for a while. The connections wait in the backlog.
+func (ln *listener) rest(e kernel.Errno) {
+	l := ln.l
+	l.counters.acceptErrors.add(1)
+	if !ln.starve {
+		ln.starve = true
+		l.r.cfg.Logger.Error("reactor: cannot accept; pausing", "err", e, "loop", l.id)
+	}
+	ln.fd, _ = l.p.Set(ln.fd, kernel.WatchRead, 0)
+	l.arm(&ln.pause, l.now+int64(acceptPause))
+}
+
+// Expire ends a pause; it is for the wheel only.
+func (ln *listener) Expire(int64) {
+	ln.fd, _ = ln.l.p.Set(ln.fd, 0, kernel.WatchRead)
+}
+
+func outOfResources(e kernel.Errno) bool {
+	switch e {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+		return true
+	}
+	return false
+}
+
+// refused is the handler of a connection that nobody wants.
+type refused struct{}
+
+func (refused) Data(_ *Conn, b []byte) int { return len(b) }
+func (refused) EOF(*Conn)                  {}
+func (refused) Writable(*Conn)             {}
+func (refused) Timeout(*Conn, int64)       {}
+func (refused) Closed(*Conn, error)        {}
+
+var errNoAddress = errors.New("reactor: the name has no address")

@@ -1,0 +1,164 @@
+package reactor
+
+import (
+	"github.com/penstock-go/penstock/internal/kernel"
+	"github.com/penstock-go/penstock/internal/wheel"
+)
+
+// settleRounds bounds how often settle starts again because handlers asked for
+// more; what is left then waits for the next turn, behind the other sockets.
+const settleRounds = 16
+
+// Loop is one goroutine with a poller and the connections that it owns.
+// Everything but Post belongs to that goroutine.
+type Loop struct {
+	r     *Reactor
+	k     kernel.Kernel
+	p     kernel.Poller
+	id    int
+	now   int64 // of the event in hand
+	conns table
+	wheel wheel.Wheel
+	mail  mailbox
+
+	// Shared is the owner's per-loop state; the reactor does not look at it.
+	Shared any
+	// AfterEvent runs after every event, before connections are freed: the
+	// owner flushes what it has gathered.
+	AfterEvent func()
+
+	buf       []byte // what a read is made into
+	settling  *Conn  // the list of those that asked for something
+	listeners []*listener
+	dials     map[*Dialing]struct{}
+	stopping  bool
+	drained   chan struct{} // closed, and set to nil, when nothing is left; see Reactor.Drain
+	counters  counters
+}
+
+// ID numbers the loops from 0.
+func (l *Loop) ID() int { return l.id }
+
+// Now is the time of the event in hand, in nanoseconds of a monotonic clock.
+func (l *Loop) Now() int64 { return l.now }
+
+// Each calls f for every connection of the loop, in no order. f may close it.
+func (l *Loop) Each(f func(*Conn)) { l.conns.each(f) }
+
+// Timer is an alarm that belongs to no connection: set its Owner and Arm it.
+type Timer = wheel.Timer
+
+// Arm makes t's owner expire at the given time of Now, or up to a tick later.
+func (l *Loop) Arm(t *Timer, at int64) { l.arm(t, at) }
+
+// Disarm takes the alarm back.
+func (l *Loop) Disarm(t *Timer) { l.wheel.Disarm(t) }
+
+func (l *Loop) arm(t *Timer, at int64) {
+	l.wheel.Arm(t, at)
+	l.p.WakeAt(at)
+}
+
+// Ready handles one event of the poller.
+func (l *Loop) Ready(fd int, ev kernel.Event) {
+	l.now = l.k.Now()
+	c := l.conns.get(fd)
+	switch {
+	case c == nil:
+		l.acceptOn(fd)
+	case c.state == stateConnecting:
+		c.h.Writable(c) // a *Dialing
+	default:
+		if ev&kernel.Writable != 0 {
+			l.flush(c)
+		}
+		if ev&kernel.Readable != 0 {
+			l.read(c)
+		}
+	}
+	l.settle()
+}
+
+// Woken delivers mail and expires timers.
+func (l *Loop) Woken() {
+	l.now = l.k.Now()
+	if l.mail.deliver(l.settle) {
+		l.p.Wake() // more than the budget: let the sockets have their turn
+	}
+	l.wheel.Advance(l.now)
+	l.settle()
+	if at, ok := l.wheel.Next(); ok {
+		l.p.WakeAt(at)
+	}
+}
+
+// list puts c on the settle list, once.
+func (l *Loop) list(c *Conn) {
+	if c.flags&flagListed == 0 {
+		c.flags |= flagListed
+		c.next = l.settling
+		l.settling = c
+	}
+}
+
+// settle does what was asked for during an event, when no handler is running.
+func (l *Loop) settle() {
+	l.afterEvent()
+	for round := 0; l.settling != nil; round++ {
+		if round == settleRounds {
+			l.p.Wake()
+			return
+		}
+		c := l.settling
+		l.settling = nil
+		for c != nil {
+			next := c.next
+			c.next = nil
+			l.settleOne(c)
+			c = next
+		}
+	}
+	if l.drained != nil && l.conns.n == 0 && len(l.dials) == 0 {
+		close(l.drained)
+		l.drained = nil
+	}
+}
+
+func (l *Loop) settleOne(c *Conn) {
+	feed := c.flags&flagFeed != 0
+	c.flags &^= flagListed | flagFeed
+	switch {
+	case c.flags&flagClose != 0:
+		l.free(c)
+	case feed:
+		l.feed(c)
+	}
+	l.afterEvent()
+}
+
+func (l *Loop) afterEvent() {
+	if l.AfterEvent != nil {
+		l.AfterEvent()
+	}
+}
+
+// run is the loop's goroutine.
+func (l *Loop) run() error {
+	l.p.Wake() // mail may have been posted before the loop was there
+	err := l.p.Run(l)
+	l.mail.close(l.settle)
+	l.settle()
+	l.p.Close()
+	return err
+}
+
+// stop ends the loop after the current event: nothing that it owns survives.
+func (l *Loop) stop() {
+	l.stopListening()
+	for d := range l.dials {
+		d.fail(ErrStopped)
+	}
+	l.conns.each(func(c *Conn) { c.Abort(ErrStopped) })
+	l.settle()
+	l.p.Stop()
+}

@@ -1,0 +1,178 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/penstock-go/penstock/internal/kernel"
+)
+
+// Config is what a Reactor is made with. The zero value works.
+type Config struct {
+	// Loops is how many event loops run; 0 means GOMAXPROCS.
+	Loops int
+	// Write bounds every connection's send queue, unless SetWriteLimits says
+	// otherwise.
+	Write WriteLimits
+	// Logger takes what the reactor and the poller have to say; nil means
+	// slog.Default().
+	Logger *slog.Logger
+	// Kernel replaces the operating system in tests; nil means the real one.
+	Kernel kernel.Kernel
+}
+
+// WriteLimits bound a connection's send queue. In all of them zero means the
+// default.
+type WriteLimits struct {
+	// High is the size of the queue, in bytes, from which on Conn.High is true
+	// until it has drained to Low. Default 256 KiB.
+	High int
+	// Low is where Handler.Writable is called. Default High/4.
+	Low int
+	// Hard is what the queue never exceeds: a write that would is refused with
+	// ErrQueueFull. Default 16 MiB.
+	Hard int
+	// Chunk caps one write(2), in bytes; 0 means no cap.
+	Chunk int
+	// Stall ends a closing connection whose peer reads nothing for so long.
+	// Default 30 s.
+	Stall time.Duration
+}
+
+// WithDefaults returns w with its zero fields filled in.
+func (w WriteLimits) WithDefaults() WriteLimits {
+	if w.Hard <= 0 {
+		w.Hard = 16 << 20
+	}
+	if w.High <= 0 {
+		w.High = min(256<<10, w.Hard)
+	}
+	if w.Low <= 0 {
+		w.Low = w.High / 4
+	}
+	if w.Stall <= 0 {
+		w.Stall = 30 * time.Second
+	}
+	return w
+}
+
+// Options are the choices for a connected TCP socket.
+type Options = kernel.Options
+
+// Reactor is a set of loops. Its methods may be called from any goroutine, but
+// not from a loop's.
+type Reactor struct {
+	cfg   Config
+	k     kernel.Kernel
+	loops []*Loop
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	errs  error // of loops that died
+}
+
+// New makes the loops, which do not run yet.
+func New(cfg Config) (*Reactor, error) {
+	if cfg.Loops <= 0 {
+		cfg.Loops = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	cfg.Write = cfg.Write.WithDefaults()
+	r := &Reactor{cfg: cfg, k: cfg.Kernel}
+	if r.k == nil {
+		r.k = newSystemKernel()
+	}
+	redirectPollerLog(cfg.Logger)
+	for i := range cfg.Loops {
+		p, err := r.k.OpenPoller()
+		if err != nil {
+			r.closePollers()
+			return nil, err
+		}
+		r.loops = append(r.loops, &Loop{r: r, k: r.k, p: p, id: i, buf: make([]byte, readSize),
+			dials: make(map[*Dialing]struct{}), now: r.k.Now()})
+	}
+	return r, nil
+}
+
+// Loops returns the loops, in the order of their ID.
+func (r *Reactor) Loops() []*Loop { return r.loops }
+
+// Start runs every loop on a goroutine of its own.
+func (r *Reactor) Start() {
+	for _, l := range r.loops {
+		r.wg.Go(func() {
+			if err := l.run(); err != nil {
+				r.cfg.Logger.Error("reactor: a loop died", "loop", l.id, "err", err)
+				r.mu.Lock()
+				r.errs = errors.Join(r.errs, err)
+				r.mu.Unlock()
+			}
+		})
+	}
+}
+
+// StopListening closes every listener. Connections stay.
+func (r *Reactor) StopListening() {
+	r.onEach(func(l *Loop) { l.stopListening() })
+}
+
+// Drain waits until no connection and no dial attempt is left, or for ctx.
+func (r *Reactor) Drain(ctx context.Context) error {
+	for _, l := range r.loops {
+		done := make(chan struct{})
+		if l.Post(Func(func() { l.drained = done })) != nil {
+			continue
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Stop ends the loops: what is still connected is reset with ErrStopped. It
+// returns when every loop's goroutine has ended and every descriptor is closed,
+// with the errors of loops that had died.
+func (r *Reactor) Stop() error {
+	for _, l := range r.loops {
+		_ = l.Post(Func(l.stop)) // refused by a loop that has ended already
+	}
+	r.wg.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.errs
+}
+
+// Discard gives back what New took, of a reactor that was never started.
+func (r *Reactor) Discard() {
+	for _, l := range r.loops {
+		l.stopListening()
+	}
+	r.closePollers()
+}
+
+func (r *Reactor) closePollers() {
+	for _, l := range r.loops {
+		l.p.Close()
+	}
+}
+
+// onEach runs f on every loop and waits for it.
+func (r *Reactor) onEach(f func(*Loop)) {
+	var wg sync.WaitGroup
+	for _, l := range r.loops {
+		wg.Add(1)
+		if l.Post(Func(func() { defer wg.Done(); f(l) })) != nil {
+			wg.Done()
+		}
+	}
+	wg.Wait()
+}

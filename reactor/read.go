@@ -1,0 +1,165 @@
+package reactor
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/penstock-go/penstock/internal/bufpool"
+)
+
+// The way in, in order:
+//
+//	read     one read(2), behind the kept bytes, into the loop's buffer
+//	deliver  Handler.Data; what it did not use goes to keep
+//	keep     into a pooled buffer of the connection's own
+//	readEOF  the peer's FIN
+
+const (
+	// readSize is the loop's buffer: what one connection may take in one turn.
+	// It is uWebSockets' figure: a pipelining peer fills it rarely, and one full
+	// buffer of small messages keeps the others waiting for about a millisecond.
+	readSize = 512 << 10
+
+	// keptInPlace is the size of kept bytes from which on they are not copied in
+	// front of new ones any more; the connection reads behind them in a buffer of
+	// its own instead. Below it the copy is cheap beside the read(2) it goes with;
+	// above it a large message that arrives in small pieces would cost the square
+	// of its length.
+	keptInPlace = 16 << 10
+)
+
+// read takes what the socket has, once. Level triggering tells of more.
+func (l *Loop) read(c *Conn) {
+	if c.state == stateDraining || c.state == stateLingering {
+		c.discard()
+		return
+	}
+	if c.state != stateOpen || c.flags&(flagPaused|flagEOF) != 0 {
+		return
+	}
+	if c.kept != nil && len(c.kept.B) >= keptInPlace {
+		l.readInPlace(c)
+		return
+	}
+	kept := 0
+	if c.kept != nil {
+		kept = copy(l.buf, c.kept.B)
+	}
+	n, e := l.k.Read(int(c.fd), l.buf[kept:])
+	switch {
+	case e == unix.EAGAIN:
+	case e != 0:
+		c.end(os.NewSyscallError("read", e), true)
+	case n == 0:
+		c.readEOF()
+	default:
+		l.counters.bytesIn.add(n)
+		c.deliver(l.buf[:kept+n])
+	}
+}
+
+// readInPlace reads behind the kept bytes in their own buffer, which grows by
+// doubling.
+func (l *Loop) readInPlace(c *Conn) {
+	b := c.kept.B
+	if cap(b)-len(b) < keptInPlace {
+		b = append(make([]byte, 0, 2*cap(b)+keptInPlace), b...)
+		c.kept.B = b
+	}
+	n, e := l.k.Read(int(c.fd), b[len(b):cap(b)])
+	switch {
+	case e == unix.EAGAIN:
+	case e != 0:
+		c.end(os.NewSyscallError("read", e), true)
+	case n == 0:
+		c.readEOF()
+	default:
+		l.counters.bytesIn.add(n)
+		c.kept.B = b[:len(b)+n]
+		c.deliver(c.kept.B)
+	}
+}
+
+// deliver gives b to the handler, whose buffer may be the loop's or c.kept's.
+func (c *Conn) deliver(b []byte) {
+	c.flags |= flagReading
+	used := c.h.Data(c, b)
+	c.flags &^= flagReading
+	if c.state != stateOpen {
+		used = len(b)
+	}
+	c.keep(b, b[used:])
+}
+
+// keep saves rest, the tail of b, until the next read. A connection that keeps
+// nothing holds no buffer.
+func (c *Conn) keep(b, rest []byte) {
+	if len(rest) == 0 {
+		c.dropKept()
+		return
+	}
+	if c.kept == nil {
+		c.kept = bufpool.Get()
+	}
+	if len(rest) < len(b) || len(c.kept.B) != len(rest) {
+		c.kept.B = append(c.kept.B[:0], rest...) // also when rest is a tail of c.kept.B: append moves
+	}
+}
+
+func (c *Conn) dropKept() {
+	if c.kept != nil {
+		bufpool.Put(c.kept)
+		c.kept = nil
+	}
+}
+
+// feed gives the kept bytes to the handler again; see Refeed.
+func (l *Loop) feed(c *Conn) {
+	if c.state != stateOpen || c.flags&flagPaused != 0 || c.kept == nil {
+		return
+	}
+	if len(c.kept.B) >= keptInPlace {
+		c.deliver(c.kept.B)
+		return
+	}
+	n := copy(l.buf, c.kept.B)
+	c.deliver(l.buf[:n])
+}
+
+// readEOF notes the peer's FIN. Bytes that are kept by then can never be
+// completed; the owner is told and decides.
+func (c *Conn) readEOF() {
+	c.flags |= flagEOF
+	c.rewatch()
+	if c.state == stateOpen {
+		c.h.EOF(c)
+	}
+}
+
+// EOFSeen tells whether the peer has shut down its sending side.
+func (c *Conn) EOFSeen() bool { return c.flags&flagEOF != 0 }
+
+// Kept returns how many received bytes wait to be used.
+func (c *Conn) Kept() int {
+	if c.kept == nil {
+		return 0
+	}
+	return len(c.kept.B)
+}
+
+// discard reads and forgets while the last bytes are on their way, so that the
+// kernel has no reason to answer the peer's with an RST that would destroy ours.
+func (c *Conn) discard() {
+	n, e := c.loop.k.Read(int(c.fd), c.loop.buf)
+	switch {
+	case e == unix.EAGAIN || e == 0 && n > 0:
+	case c.state == stateLingering:
+		c.end(nil, false) // all was sent; how the peer leaves does not matter
+	case e != 0:
+		c.end(os.NewSyscallError("read", e), true)
+	default:
+		c.flags |= flagEOF
+		c.rewatch()
+	}
+}

@@ -1,0 +1,211 @@
+package reactor
+
+import (
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/penstock-go/penstock/internal/bufpool"
+)
+
+// The way out, in order:
+//
+//	Write, WriteTwo  straight to the socket while nothing is queued
+//	push             what the socket refused, copied to the queue
+//	flush            on the next writable event, until it refuses again
+//	drained          Handler.Writable, or the FIN of a connection that is closing
+
+const (
+	// segmentSize is how much small writes are gathered in one buffer of the
+	// queue, so that a flush needs few system calls.
+	segmentSize = 64 << 10
+
+	// flushBudget is what one connection may send in one turn: a fast reader of a
+	// long queue must not keep the others waiting.
+	flushBudget = 1 << 20
+)
+
+// queue holds what the socket has not taken yet.
+type queue struct {
+	segs   []*bufpool.Buffer
+	off    int  // of segs[0] that has been sent
+	size   int  // bytes still to send
+	taken  bool // the socket took something since the stall clock looked
+}
+
+// Write sends b now or queues a copy of what the socket does not take. The
+// caller keeps b. ErrQueueFull means that nothing was taken; any other error is
+// the end of the connection, and Handler.Closed follows.
+func (c *Conn) Write(b []byte) error {
+	if err := c.admit(len(b)); err != nil || len(b) == 0 {
+		return err
+	}
+	if c.out == nil {
+		n, err := c.send(b, nil)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	c.push(b)
+	return nil
+}
+
+// WriteTwo is Write of a followed by b, without joining them first.
+func (c *Conn) WriteTwo(a, b []byte) error {
+	if err := c.admit(len(a) + len(b)); err != nil {
+		return err
+	}
+	if c.out == nil {
+		n, err := c.send(a, b)
+		if err != nil {
+			return err
+		}
+		if n < len(a) {
+			a = a[n:]
+		} else {
+			b = b[n-len(a):]
+			a = nil
+		}
+	}
+	c.push(a)
+	c.push(b)
+	return nil
+}
+
+// Pending returns how many bytes are queued.
+func (c *Conn) Pending() int {
+	if c.out == nil {
+		return 0
+	}
+	return c.out.size
+}
+
+// Room returns how many bytes may be written before ErrQueueFull.
+func (c *Conn) Room() int { return max(0, c.lim.Hard-c.Pending()) }
+
+// High tells whether the queue has passed the high water mark and not drained
+// since: Handler.Writable is to come.
+func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
+
+// SetWriteLimits replaces the reactor's limits for this connection. lim is
+// shared and must not change.
+func (c *Conn) SetWriteLimits(lim *WriteLimits) { c.lim = lim }
+
+func (c *Conn) admit(n int) error {
+	if c.state != stateOpen {
+		return net.ErrClosed
+	}
+	if n > c.lim.Hard-c.Pending() {
+		return ErrQueueFull
+	}
+	return nil
+}
+
+// send is one write(2), of at most WriteLimits.Chunk bytes.
+func (c *Conn) send(a, b []byte) (int, error) {
+	if chunk := c.lim.Chunk; chunk > 0 {
+		if len(a) > chunk {
+			a = a[:chunk]
+		}
+		if len(b) > chunk-len(a) {
+			b = b[:chunk-len(a)]
+		}
+	}
+	n, e := 0, unix.Errno(0)
+	if len(b) == 0 {
+		n, e = c.loop.k.Write(int(c.fd), a)
+	} else {
+		n, e = c.loop.k.WriteTwo(int(c.fd), a, b)
+	}
+	if e != 0 && e != unix.EAGAIN {
+		err := os.NewSyscallError("write", e)
+		c.end(err, true)
+		return 0, err
+	}
+	c.loop.counters.bytesOut.add(n)
+	return n, nil
+}
+
+// push copies b behind the queue.
+func (c *Conn) push(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	q := c.out
+	if q == nil {
+		q = new(queue)
+		c.out = q
+		defer c.rewatch()
+	}
+	q.size += len(b)
+	last := len(q.segs) - 1
+	if last < 0 || len(q.segs[last].B)+len(b) > segmentSize {
+		q.segs = append(q.segs, bufpool.Get())
+		last++
+	}
+	q.segs[last].B = append(q.segs[last].B, b...)
+	if q.size > c.lim.High {
+		c.flags |= flagHigh
+	}
+}
+
+// flush sends what is queued, within the turn's budget.
+func (l *Loop) flush(c *Conn) {
+	q := c.out
+	if q == nil {
+		return
+	}
+	for budget := flushBudget; q.size > 0 && budget > 0; {
+		b := q.segs[0].B[q.off:]
+		n, err := c.send(b[:min(len(b), budget)], nil)
+		if err != nil {
+			return
+		}
+		q.drop(n)
+		budget -= n
+		if n < len(b) {
+			break
+		}
+	}
+	if q.size == 0 {
+		c.out = nil
+		c.rewatch()
+	}
+	c.drained()
+}
+
+// drop forgets the first n bytes; n does not reach beyond the first segment.
+func (q *queue) drop(n int) {
+	q.off += n
+	q.size -= n
+	q.taken = q.taken || n > 0
+	if q.off == len(q.segs[0].B) {
+		bufpool.Put(q.segs[0])
+		q.segs[0] = nil
+		q.segs = q.segs[1:]
+		q.off = 0
+	}
+}
+
+// drained acts on a queue that has become short enough or empty.
+func (c *Conn) drained() {
+	switch {
+	case c.state == stateDraining && c.out == nil:
+		c.finish()
+	case c.state == stateOpen && c.flags&flagHigh != 0 && c.Pending() <= c.lim.Low:
+		c.flags &^= flagHigh
+		c.h.Writable(c)
+	}
+}
+
+func (c *Conn) dropQueue() {
+	if c.out == nil {
+		return
+	}
+	for _, s := range c.out.segs {
+		bufpool.Put(s)
+	}
+	c.out = nil
+}
