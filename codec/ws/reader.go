@@ -1,6 +1,9 @@
 package ws
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // The way of a frame through this file:
 //
@@ -9,6 +12,8 @@ import "encoding/binary"
 //  3. payload  takes what is there of the payload and unmasks it in place.
 //  4. data     checks text and reports a piece, or
 //     control  collects up to 125 bytes and reports a ping, pong or close.
+//
+// whole does 2 to 4 at once for short messages that are there in one frame.
 
 // Side is the end of the connection a [Reader] reads for.
 type Side uint8
@@ -84,6 +89,9 @@ func (r *Reader) Receive(b []byte, lim *Limits, ev *Event) (n int, err error) {
 	case ended:
 		return len(b), nil
 	case atHeader:
+		if n, err = r.whole(b, lim, ev); n > 0 || err != nil {
+			return n, err
+		}
 		n, err = r.header(b, lim)
 		if n == 0 {
 			return 0, err
@@ -95,6 +103,33 @@ func (r *Reader) Receive(b []byte, lim *Limits, ev *Event) (n int, err error) {
 		return 0, err
 	}
 	return n + m, nil
+}
+
+// whole is stages 2 to 4 in one for what nearly all frames of a server are: a
+// short message from a client, in one frame, all there. It takes half the time.
+// Anything else, also anything at fault in the header, it leaves to the others
+// with 0 and nothing changed.
+func (r *Reader) whole(b []byte, lim *Limits, ev *Event) (n int, err error) {
+	if len(b) < 6 || r.op != 0 || r.Side != Server {
+		return 0, nil
+	}
+	op := OpCode(b[0] &^ bitFin)
+	if b[0]&bitFin == 0 || op != OpText && op != OpBinary {
+		return 0, nil
+	}
+	length := int(b[1]) - bitMask // negative without the mask bit
+	n = 6 + length
+	if length < 0 || length > maxControl || n > len(b) || lim.check(uint64(length), 0) != nil {
+		return 0, nil
+	}
+	p := b[6:n:n]
+	maskInPlace(p, binary.LittleEndian.Uint32(b[2:]))
+	if op == OpText && !r.SkipUTF8 && !utf8.Valid(skipASCII(p)) {
+		return r.fail(ErrInvalidUTF8)
+	}
+	ev.Kind, ev.Op, ev.Payload = Data, op, p
+	ev.First, ev.Final = true, true
+	return n, nil
 }
 
 // header takes the frame header at b if it is whole, and returns its size.
