@@ -1,7 +1,5 @@
 package http1
 
-import "bytes"
-
 // cursor walks a head line by line over calls that present ever more of it. It
 // holds offsets only, so the bytes may move between calls.
 type cursor struct {
@@ -14,9 +12,6 @@ type cursor struct {
 // next returns where the current line's CRLF stands, or -1 if it has not come
 // yet. No byte is searched twice, and none that may not stand in a head passes.
 func (c *cursor) next(b []byte) (int, error) {
-	if int(c.seen) >= len(b) {
-		return -1, nil
-	}
 	i := textEnd(b, int(c.seen))
 	if i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' {
 		return i, nil
@@ -90,7 +85,8 @@ func nameEnd(line []byte, n int) error {
 	return nil
 }
 
-// earlyRequest judges an unfinished request line.
+// earlyRequest judges an unfinished request line. The mark stays at the version,
+// of which a few bytes are all there can be.
 func (c *cursor) earlyRequest(b []byte) error {
 	c.restart()
 	b = b[:c.seen]
@@ -105,7 +101,7 @@ func (c *cursor) earlyRequest(b []byte) error {
 		}
 	}
 	if c.part == partVersion {
-		return earlyVersion(b[bytes.LastIndexByte(b, ' ')+1:])
+		return earlyVersion(b[c.mark:])
 	}
 	return nil
 }

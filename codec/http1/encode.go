@@ -4,7 +4,12 @@ import "strconv"
 
 // Field is a field line to be sent. ValidName and ValidValue say what may stand
 // in it.
-type Field struct{ Name, Value string }
+type Field struct {
+	// Name is a token.
+	Name string
+	// Value is text without white space at its ends.
+	Value string
+}
 
 // AppendRequestLine appends "method target HTTP/1.1" and its CRLF (RFC 9112 3).
 // It checks neither: the caller knows that method is a token and that target has

@@ -32,6 +32,7 @@ func (k FramingKind) String() string {
 
 // Framing is where the body of a message ends.
 type Framing struct {
+	// Kind is the rule that ends the body.
 	Kind FramingKind
 	// Length is the number of bytes of a ContentLength body, 0 otherwise.
 	Length int64

@@ -46,6 +46,9 @@ func ParseRequest(b []byte, r *Request, lim *Limits) (n int, err error) {
 	if len(b) > max {
 		b = b[:max]
 	}
+	if len(b) < int(r.cur.seen) {
+		return 0, nil // less than last time
+	}
 	if r.phase == phaseStartLine {
 		if ok, err := r.startLine(b, lim); !ok {
 			return 0, err
