@@ -3,6 +3,7 @@ package http1
 // message is what requests and responses have in common.
 type message struct {
 	head    Header
+	err     error // the first one stays until reset
 	cur     cursor
 	lengths lengths
 	upgrade uint32 // 1 + index of the first Upgrade line
@@ -63,6 +64,7 @@ func (m *message) Upgrade() (protocols []byte, ok bool) {
 // reset makes m as new and keeps its memory.
 func (m *message) reset() {
 	m.head.reset()
+	m.err = nil
 	m.cur = cursor{}
 	m.lengths = lengths{}
 	m.upgrade, m.minor, m.flags, m.phase, m.owned = 0, 0, 0, phaseStartLine, false

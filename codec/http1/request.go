@@ -34,45 +34,19 @@ const maxEmptyLines = 2
 //	            and more behind them, at any address
 //	n, nil      the head is b[:n] and r describes it; a body may follow
 //	0, an error the bytes break a rule; it is one of this package's *Errors, and
-//	            r must be Reset before it is used again
+//	            comes again until r is Reset
 //
 // Errors come as early as the bytes allow, and a head that comes byte by byte is
 // looked at once. A nil lim means the defaults. Rules: RFC 9112 2.2 to 6.3.
 func ParseRequest(b []byte, r *Request, lim *Limits) (n int, err error) {
-	if r.phase == phaseDone {
+	switch {
+	case r.phase == phaseDone:
 		r.Reset()
+	case r.err != nil:
+		return 0, r.err
 	}
-	max := lim.head()
-	if len(b) > max {
-		b = b[:max]
-	}
-	if len(b) < int(r.cur.seen) {
-		return 0, nil // less than last time
-	}
-	if r.phase == phaseStartLine {
-		if ok, err := r.startLine(b, lim); !ok {
-			return 0, err
-		}
-	}
-	fields := lim.fields()
-	for {
-		end, err := r.cur.next(b)
-		switch {
-		case err != nil:
-			return 0, err
-		case end < 0:
-			return 0, r.incomplete(b, max)
-		case end == int(r.cur.line):
-			return r.end(b[:end+2])
-		}
-		name, value, err := r.field(b, end, fields)
-		if err == nil {
-			err = r.requestField(name, value)
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
+	n, r.err = r.parse(b, lim)
+	return n, r.err
 }
 
 // Method returns the method, RFC 9110 9. It is case-sensitive.
@@ -133,6 +107,40 @@ func (r *Request) CopyTo(dst *Request) {
 	*dst = *r
 	dst.message = kept
 	r.message.copyTo(&dst.message)
+}
+
+func (r *Request) parse(b []byte, lim *Limits) (n int, err error) {
+	max := lim.head()
+	if len(b) > max {
+		b = b[:max]
+	}
+	if len(b) < int(r.cur.seen) {
+		return 0, nil // less than last time
+	}
+	if r.phase == phaseStartLine {
+		if ok, err := r.startLine(b, lim); !ok {
+			return 0, err
+		}
+	}
+	fields := lim.fields()
+	for {
+		end, err := r.cur.next(b)
+		switch {
+		case err != nil:
+			return 0, err
+		case end < 0:
+			return 0, r.incomplete(b, max)
+		case end == int(r.cur.line):
+			return r.end(b[:end+2])
+		}
+		name, value, err := r.field(b, end, fields)
+		if err != nil {
+			return 0, err
+		}
+		if err := r.requestField(name, value); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // startLine parses the request line once it is there.

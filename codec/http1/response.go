@@ -22,36 +22,14 @@ type Response struct {
 // status from 100 to 599. The second SP may be missing if the phrase is: many
 // servers send it so and nothing can be mistaken.
 func ParseResponse(b []byte, r *Response, lim *Limits) (n int, err error) {
-	if r.phase == phaseDone {
+	switch {
+	case r.phase == phaseDone:
 		r.Reset()
+	case r.err != nil:
+		return 0, r.err
 	}
-	max := lim.head()
-	if len(b) > max {
-		b = b[:max]
-	}
-	if len(b) < int(r.cur.seen) {
-		return 0, nil // less than last time
-	}
-	if r.phase == phaseStartLine {
-		if ok, err := r.startLine(b, lim); !ok {
-			return 0, err
-		}
-	}
-	fields := lim.fields()
-	for {
-		end, err := r.cur.next(b)
-		switch {
-		case err != nil:
-			return 0, err
-		case end < 0:
-			return 0, r.incomplete(b, max)
-		case end == int(r.cur.line):
-			return r.end(b[:end+2])
-		}
-		if _, _, err := r.field(b, end, fields); err != nil {
-			return 0, err
-		}
-	}
+	n, r.err = r.parse(b, lim)
+	return n, r.err
 }
 
 // Status returns the status code, 100 to 599 (RFC 9110 15).
@@ -82,6 +60,36 @@ func (r *Response) CopyTo(dst *Response) {
 	}
 	dst.status, dst.phrase = r.status, r.phrase
 	r.message.copyTo(&dst.message)
+}
+
+func (r *Response) parse(b []byte, lim *Limits) (n int, err error) {
+	max := lim.head()
+	if len(b) > max {
+		b = b[:max]
+	}
+	if len(b) < int(r.cur.seen) {
+		return 0, nil // less than last time
+	}
+	if r.phase == phaseStartLine {
+		if ok, err := r.startLine(b, lim); !ok {
+			return 0, err
+		}
+	}
+	fields := lim.fields()
+	for {
+		end, err := r.cur.next(b)
+		switch {
+		case err != nil:
+			return 0, err
+		case end < 0:
+			return 0, r.incomplete(b, max)
+		case end == int(r.cur.line):
+			return r.end(b[:end+2])
+		}
+		if _, _, err := r.field(b, end, fields); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // startLine parses the status line once it is there.
