@@ -20,13 +20,16 @@ type Assembler struct {
 // the message and done; before that it keeps a copy of the piece.
 //
 // A message that is one piece is returned as it is: msg is ev.Payload, with its
-// lifetime. Any other msg belongs to the Assembler and holds until Release,
-// which must be called once the message is delivered, before the next Add. The
-// caller may change msg.
+// lifetime. Any other msg belongs to the Assembler and holds until Release, to be
+// called once the message is delivered, or the next Add. The caller may change
+// it meanwhile.
 //
 // A message longer than limit bytes (0 or less: DefaultMessageLimit) is dropped
 // as soon as that is known, with ErrMessageTooBig.
 func (a *Assembler) Add(ev *Event, limit int64) (msg []byte, done bool, err error) {
+	if ev.First {
+		a.Release()
+	}
 	limit = limitOr(limit, DefaultMessageLimit)
 	have := 0
 	if a.buf != nil {
@@ -44,7 +47,10 @@ func (a *Assembler) Add(ev *Event, limit int64) (msg []byte, done bool, err erro
 	}
 	a.reserve(ev, limit)
 	a.buf.B = append(a.buf.B, ev.Payload...)
-	return a.buf.B, ev.Final, nil
+	if !ev.Final {
+		return nil, false, nil
+	}
+	return a.buf.B, true, nil
 }
 
 // Release gives the buffer of the last message back. It may be called at any
@@ -66,6 +72,6 @@ func (a *Assembler) reserve(ev *Event, limit int64) {
 		return
 	}
 	declared := uint64(need) + min(ev.Remaining, firstBuffer)
-	size := max(need, min(int(declared), firstBuffer), int(min(int64(2*cap(b)), limit)))
+	size := max(need, min(int(declared), firstBuffer), int(min(2*int64(cap(b)), limit)))
 	a.buf.B = slices.Grow(b, size-len(b))
 }

@@ -38,8 +38,8 @@ func AppendFrame(dst []byte, op OpCode, fin bool, payload []byte) []byte {
 }
 
 // AppendMaskedFrame is AppendFrame for a client: the copy of payload in dst is
-// masked with key, payload itself is not changed. No two frames may have the
-// same key; see [MaskKeys].
+// masked with key, payload itself is not changed. Every frame needs a fresh key;
+// see [MaskKeys].
 func AppendMaskedFrame(dst []byte, op OpCode, fin bool, key [4]byte, payload []byte) []byte {
 	dst = AppendMaskedHeader(dst, op, fin, false, key, len(payload))
 	start := len(dst)

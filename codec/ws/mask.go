@@ -28,7 +28,7 @@ func NewMaskKeys() *MaskKeys {
 	return &MaskKeys{src: rand.NewChaCha8(seed)}
 }
 
-// Next returns a key that was not used before, for one frame.
+// Next returns a fresh key, for one frame.
 func (m *MaskKeys) Next() (key [4]byte) {
 	if m.half = !m.half; m.half {
 		u := m.src.Uint64()

@@ -128,7 +128,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 		"close": masked(OpClose, true, ""),
 		"error": raw(0x83, 0, nil, ""),
 		"text":  masked(OpText, true, "\xff"),
-		"limit": AppendMaskedHeader(nil, OpText, true, false, testKey, 1<<40),
+		"limit": AppendMaskedHeader(nil, OpText, true, false, testKey, 1<<30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Reader
