@@ -144,8 +144,8 @@ func version(v []byte) (minor uint8, err error) {
 	if len(v) != len("HTTP/1.1") {
 		return 0, ErrVersion
 	}
-	if err := earlyVersion(v); err != nil {
-		return 0, err
+	if string(v[:7]) == "HTTP/1." && v[7]-'0' <= 9 {
+		return min(v[7]-'0', 1), nil
 	}
-	return min(v[7]-'0', 1), nil
+	return 0, earlyVersion(v)
 }

@@ -88,7 +88,9 @@ func requestDiffers(t *testing.T, r *Request) {
 	}
 	equal(t, "method", theirs.Method, string(r.Method()))
 	equal(t, "target", theirs.RequestURI, string(r.Target()))
-	equal(t, "host", theirs.Host, string(r.Host()))
+	if bytes.IndexByte(r.Host(), '%') < 0 { // net/url decodes the host of an absolute-form
+		equal(t, "host", theirs.Host, string(r.Host()))
+	}
 	equal(t, "minor", min(theirs.ProtoMinor, 1), r.Minor())
 	equal(t, "chunked", len(theirs.TransferEncoding) > 0, r.Framing().Kind == Chunked)
 	if r.Framing().Kind != Chunked {
@@ -97,18 +99,10 @@ func requestDiffers(t *testing.T, r *Request) {
 	sameFields(t, r.Header(), theirs.Header, "Host")
 }
 
-// knownDifference knows where net/http, or net/url under it, is stricter than
-// the RFCs or than browsers are.
+// knownDifference knows where net/url under net/http is stricter than RFC 3986
+// about hosts: it takes no escapes of ASCII in them, among others.
 func knownDifference(r *Request, err error) bool {
-	s := err.Error()
-	switch {
-	case strings.Contains(s, "invalid method"), strings.Contains(s, "malformed HTTP version"):
-		return r.Raw()[0] == '\r'
-	// net/url parses what looks like a scheme or host into pieces we do not need.
-	case strings.Contains(s, "parse "):
-		return true
-	}
-	return false
+	return r.Target()[0] != '/' && strings.HasPrefix(err.Error(), "parse ")
 }
 
 // sameFields compares every field but those that net/http takes out.
@@ -162,6 +156,9 @@ func FuzzResponse(f *testing.F) {
 func responseDiffers(t *testing.T, r *Response, framing Framing) {
 	theirs, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(r.Raw())), nil)
 	if err != nil {
+		if framing.Kind == NoBody && strings.Contains(err.Error(), "unsupported transfer encoding") {
+			return // 6.3 step 1: such a response ends with its head whatever it says
+		}
 		t.Fatalf("net/http refuses %q: %v", r.Raw(), err)
 	}
 	equal(t, "status", theirs.StatusCode, r.Status())
@@ -197,8 +194,8 @@ func FuzzBody(f *testing.F) {
 		lim := &Limits{ChunkExtension: 100, Trailer: 200, Fields: 5}
 		want := drain(t, framing, lim, string(in), whole())
 		got := drain(t, framing, lim, string(in), chopper(chops))
-		if want.err != nil {
-			got.used = want.used
+		if want.err != nil && got.err != nil {
+			got.used, got.err = want.used, want.err // which of two faults is found first may differ
 		}
 		equal(t, "chopped", got, want)
 		if framing.Kind == Chunked && want.done {
