@@ -71,7 +71,8 @@ func (a *Assembler) reserve(ev *Event, limit int64) {
 	if need <= cap(b) {
 		return
 	}
-	declared := uint64(need) + min(ev.Remaining, firstBuffer)
-	size := max(need, min(int(declared), firstBuffer), int(min(2*int64(cap(b)), limit)))
+	declared := uint64(need) + ev.Remaining
+	doubled := min(2*int64(cap(b)), limit)
+	size := max(need, int(min(declared, firstBuffer)), int(doubled))
 	a.buf.B = slices.Grow(b, size-len(b))
 }

@@ -20,6 +20,8 @@ func TestLimits(t *testing.T) {
 		{"Frame 0 is Message", Limits{Message: 4}, masked(OpBinary, true, "01234"), lines(frame)},
 		{"message of the limit", Limits{Message: 10}, ten, lines(`binary "0123456789"`)},
 		{"message over the limit", Limits{Message: 9}, ten, lines(message)},
+		{"message over the limit with its last frame", Limits{Message: 9},
+			join(masked(OpBinary, false, "0123"), masked(OpContinuation, false, "4567"), masked(OpContinuation, true, "89")), lines(message)},
 		{"message limit with a larger frame limit", Limits{Frame: 100, Message: 4}, masked(OpBinary, true, "01234"), lines(message)},
 		{"message limit is for each message", Limits{Message: 10}, join(ten, ten), lines(`binary "0123456789"`, `binary "0123456789"`)},
 		{"messages before the breach are kept", Limits{Frame: 4}, join(masked(OpText, true, "a"), masked(OpText, true, "01234")),

@@ -79,9 +79,10 @@ type controlParts struct {
 //
 // lim may differ from call to call, and nil means the defaults.
 //
-// An error is a *CloseError with the code to send. It is reported as soon as
-// the offending byte is there, after every event that was complete before it;
-// n is then 0. After an error and after a Close event the Reader uses all it is
+// An error is a *CloseError with the code to send. It comes after every event
+// that was complete before it, and waits for nothing: a fault in a header is
+// reported before the payload, bad text with the byte that makes it so. n is
+// then 0. After an error and after a Close event the Reader uses all it is
 // given and reports nothing, as sections 7.1.7 and 5.5.1 ask.
 func (r *Reader) Receive(b []byte, lim *Limits, ev *Event) (n int, err error) {
 	*ev = Event{}

@@ -128,6 +128,8 @@ func TestNothingAfterTheEnd(t *testing.T) {
 		"close": masked(OpClose, true, ""),
 		"error": raw(0x83, 0, nil, ""),
 		"text":  masked(OpText, true, "\xff"),
+		"part":  masked(OpText, false, "\xff"),
+		"code":  masked(OpClose, true, "\x00\x00"),
 		"limit": AppendMaskedHeader(nil, OpText, true, false, testKey, 1<<30),
 	} {
 		t.Run(name, func(t *testing.T) {
