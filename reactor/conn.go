@@ -118,6 +118,9 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // SetHandler changes who is told, from the next event on.
 func (c *Conn) SetHandler(h Handler) { c.h = h }
 
+// Handler returns who is told.
+func (c *Conn) Handler() Handler { return c.h }
+
 // Peer returns the remote address, the zero value for a unix socket. It stays
 // known after the end.
 func (c *Conn) Peer() netip.AddrPort { return c.peer }

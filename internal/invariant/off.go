@@ -16,3 +16,6 @@ func Count(name string, delta int) {}
 
 // Counts returns the counters that are not zero, in a build with the tag, and nil in others.
 func Counts() map[string]int64 { return nil }
+
+// Goroutine returns the number of the calling goroutine, in a build with the tag, and 0 in others.
+func Goroutine() uint64 { return 0 }

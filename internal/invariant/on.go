@@ -3,6 +3,9 @@
 package invariant
 
 import (
+	"bytes"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -50,4 +53,12 @@ func Counts() map[string]int64 {
 		return true
 	})
 	return out
+}
+
+// Goroutine returns the number of the calling goroutine, which the runtime tells only in the first line of a stack.
+func Goroutine() uint64 {
+	var buf [64]byte
+	line := buf[:runtime.Stack(buf[:], false)]
+	n, _ := strconv.ParseUint(string(bytes.Fields(line)[1]), 10, 64)
+	return n
 }

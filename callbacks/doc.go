@@ -1,0 +1,52 @@
+// Package callbacks is what a program implements: one function per protocol,
+// called with a reason, in the model of libwebsockets.
+//
+//	func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
+//		switch r {
+//		case callbacks.Receive:
+//			return s.Write(in, s.Kind())
+//		case callbacks.HTTP:
+//			return s.Respond(200, "text/plain", []byte("hello\n"))
+//		}
+//		return nil
+//	}
+//
+// Three rules hold for every callback:
+//
+//   - It runs on its session's event loop and must not block: every other session
+//     of that loop waits for it.
+//   - in, and everything reached from it or from the Session, dies when it returns.
+//     Copy what you keep.
+//   - From other goroutines only a Handle may be used; Session.Handle gives one.
+//
+// What it returns decides how the session goes on: nil goes on, an error ends it.
+// A *ws.CloseError or an *http1.Error chooses what the peer is told, ErrClose
+// closes normally, anything else is logged and becomes 1011 or 500. A panic is
+// caught, logged with its stack and treated like such an error: it ends one
+// session, never the process.
+//
+// # Order
+//
+// For one session the reasons come in this order, each line at most once unless
+// it has a star:
+//
+//	server, HTTP   FilterNetworkConnection, WSICreate, ServerNewClientInstantiated,
+//	               ( FilterHTTPConnection, HTTPBindProtocol, CheckAccessRights, HTTP,
+//	                 HTTPBody*, HTTPBodyCompletion, HTTPWriteable*, HTTPDropProtocol )*,
+//	               ClosedHTTP, WSIDestroy
+//	server, ws     ..., HTTPConfirmUpgrade, WSServerBindProtocol, FilterProtocolConnection,
+//	               AddHeaders, Established, ( Receive | ReceivePong | ServerWriteable )*,
+//	               WSPeerInitiatedClose, WSServerDropProtocol, Closed, WSIDestroy
+//	client, ws     WSICreate, WSClientBindProtocol, Connecting, ClientAppendHandshakeHeader,
+//	               ClientFilterPreEstablish, ClientEstablished,
+//	               ( ClientReceive | ClientReceivePong | ClientWriteable )*,
+//	               WSPeerInitiatedClose, WSClientDropProtocol, ClientClosed, WSIDestroy
+//	client, failed ..., WSClientDropProtocol, ClientConnectionError, WSIDestroy
+//	raw            ..., RawSktBindProtocol, RawAdopt or RawConnected,
+//	               ( RawRX | RawWriteable )*, RawSktDropProtocol, RawClose, WSIDestroy
+//
+// Timer comes whenever it was asked for. WSICreate is first (after the filter of
+// an accepted connection) and WSIDestroy last, once each. Closed comes if and
+// only if Established did; a client gets exactly one of ClientConnectionError
+// and ClientClosed; nothing is received after the peer's close.
+package callbacks

@@ -1,0 +1,44 @@
+package callbacks
+
+import "github.com/penstock-go/penstock/codec"
+
+// Callback handles the events of every session of a protocol. s is valid until
+// WSIDestroy returns, and only on its own loop; in is valid until the callback
+// returns. What in is, and what an error does, stands with each Reason.
+type Callback func(s Session, r Reason, in []byte) error
+
+// Protocol is a name and what to do with sessions that speak it. The name is a
+// WebSocket subprotocol (Sec-WebSocket-Protocol), the target of mounts, and
+// what a raw listener refers to. The first protocol of a vhost also gets what
+// belongs to no other: life-cycle events, requests outside every mount, and
+// WebSockets that ask for no subprotocol.
+type Protocol struct {
+	// Name is a token (RFC 9110 5.6.2), compared exactly. It may be empty for a
+	// protocol that nobody asks for by name.
+	Name string
+	// Callback is required.
+	Callback Callback
+	// RxBufferSize chooses how WebSocket messages are delivered. 0 delivers each
+	// message whole, whatever fragments it came in, up to MaxMessage. A positive
+	// value is libwebsockets' rx_buffer_size: a message comes in pieces of at most
+	// that many bytes, as they arrive; see Session.IsFirstFragment and
+	// IsFinalFragment.
+	RxBufferSize int
+	// TxPacketSize caps one write(2) on the session's socket, in bytes; what is
+	// left follows when the socket is writable again. 0 is no cap.
+	TxPacketSize int
+	// MaxMessage is the longest message taken, in bytes; 0 leaves it to the engine's
+	// limits. A longer one is answered with 1009.
+	MaxMessage int64
+	// Codec makes raw sessions of this protocol deliver and send messages instead
+	// of bytes.
+	Codec codec.Codec
+	// RetainHead keeps the head of the handshake readable for as long as a
+	// WebSocket lives, at the price of its size in memory. Otherwise
+	// Session.Request is nil after Established has returned.
+	RetainHead bool
+	// ID and User are the program's own.
+	ID uint
+	// User is not looked at by the engine; Session.Protocol gives it back.
+	User any
+}

@@ -1,0 +1,321 @@
+package callbacks
+
+import "strconv"
+
+// Reason is why a Callback is called. The names are libwebsockets' without the
+// prefix, the numbers are libwebsockets' too, so that logs and ported programs
+// line up; the order here is that of a session's life. Unless a reason says
+// otherwise, in is empty and an error ends the session as the package comment
+// describes. A Callback returns nil for reasons it does not know.
+type Reason uint16
+
+// Life cycle of the engine.
+const (
+	// ProtocolInit comes once for each protocol of each vhost, before its first
+	// session; s has no connection. An error makes Run fail.
+	ProtocolInit Reason = 27
+	// ProtocolDestroy comes once for each protocol of each vhost, after its last
+	// session. The error is ignored.
+	ProtocolDestroy Reason = 28
+	// EventWaitCancelled comes to every protocol of every vhost on each loop after
+	// Engine.CancelService; s has no connection. The error is ignored.
+	EventWaitCancelled Reason = 71
+)
+
+// Life cycle of a session, told to its vhost's first protocol.
+const (
+	// FilterNetworkConnection comes when a connection was accepted, before
+	// anything is read; in is empty, Session.RemoteAddr tells who it is. An error
+	// drops the connection without a word, and no other reason follows.
+	FilterNetworkConnection Reason = 17
+	// WSICreate is the first reason of every session that is let in. The error is
+	// ignored.
+	WSICreate Reason = 29
+	// ServerNewClientInstantiated follows for a session that was accepted. The
+	// error is ignored.
+	ServerNewClientInstantiated Reason = 19
+	// WSIDestroy is the last reason of every session. The error is ignored.
+	WSIDestroy Reason = 30
+)
+
+// HTTP server.
+const (
+	// FilterHTTPConnection comes with the head of a request that is no upgrade; in
+	// is the path. An error refuses the request: an *http1.Error with its status,
+	// anything else with 403.
+	FilterHTTPConnection Reason = 18
+	// HTTPBindProtocol says that the transaction now belongs to this protocol. in
+	// is empty. An error answers 500.
+	HTTPBindProtocol Reason = 49
+	// HTTPDropProtocol says that the transaction is over. The error is ignored.
+	HTTPDropProtocol Reason = 50
+	// CheckAccessRights comes before HTTP; in is the path. An error refuses the
+	// request: an *http1.Error with its status, anything else with 401.
+	CheckAccessRights Reason = 51
+	// HTTP is a request; in is the path behind the mount point, as it was sent.
+	// Answer here or, if a body is to come, later; a request that is neither
+	// answered nor held gets 404. An error before the answer has begun chooses it,
+	// later it closes the connection.
+	HTTP Reason = 12
+	// HTTPBody is a piece of the request's body, without framing. Errors as for
+	// HTTP.
+	HTTPBody Reason = 13
+	// HTTPBodyCompletion follows the last piece, in is empty; it comes for every
+	// request that has a body, of no length too, and for POST, PUT and PATCH
+	// without one. A request that is neither answered nor held by now gets 500.
+	HTTPBodyCompletion Reason = 14
+	// HTTPWriteable follows Session.RequestWriteable. Errors as for HTTP.
+	HTTPWriteable Reason = 16
+	// HTTPFileCompletion says that a file has been sent. It is raised by file
+	// mounts.
+	HTTPFileCompletion Reason = 15
+	// ClosedHTTP says that a connection that has had a request is gone.
+	// Session.Err may tell why. The error is ignored.
+	ClosedHTTP Reason = 5
+	// VerifyBasicAuthorization asks whether in, "user:password", may pass; an
+	// error refuses with 401. It is raised by mounts with basic authentication.
+	VerifyBasicAuthorization Reason = 102
+	// HTTPPMO is about the options of a mount. It is raised by mounts that have
+	// some.
+	HTTPPMO Reason = 56
+)
+
+// WebSocket server.
+const (
+	// HTTPConfirmUpgrade comes with an upgrade to WebSocket, to the vhost's first
+	// protocol; in is "websocket". An *http1.Error refuses with its status, any
+	// other error with 403.
+	HTTPConfirmUpgrade Reason = 86
+	// WSServerBindProtocol says that the session now belongs to this protocol. An
+	// error refuses like FilterProtocolConnection's.
+	WSServerBindProtocol Reason = 77
+	// FilterProtocolConnection comes when the handshake is in order; in is the
+	// subprotocol, empty for none, and Session.Request has the head. An
+	// *http1.Error refuses with its status, any other error with 403.
+	FilterProtocolConnection Reason = 20
+	// ConfirmExtensionOkay asks whether the extension named by in may be used; an
+	// error declines it. It is raised when extensions are negotiated.
+	ConfirmExtensionOkay Reason = 25
+	// AddHeaders is the time for Session.AddHeader on the 101. An error refuses
+	// with 500.
+	AddHeaders Reason = 53
+	// Established says that the 101 is on its way. Writing is fine here.
+	Established Reason = 0
+	// Receive is a message, or a piece of one; see Protocol.RxBufferSize. in may
+	// be changed.
+	Receive Reason = 6
+	// ReceivePong is a pong's payload.
+	ReceivePong Reason = 7
+	// ServerWriteable follows Session.RequestWriteable.
+	ServerWriteable Reason = 11
+	// WSPeerInitiatedClose says that the peer wants to close, on both sides; in is
+	// its close frame's payload: empty, or two bytes of code and a reason. The
+	// engine echoes it unless the callback has called Session.Close or returns an
+	// error that chooses something else.
+	WSPeerInitiatedClose Reason = 38
+	// WSServerDropProtocol says that the session is about to leave this protocol.
+	// The error is ignored.
+	WSServerDropProtocol Reason = 78
+	// Closed says that an established WebSocket is gone; Session.CloseStatus and
+	// Err tell how. The error is ignored.
+	Closed Reason = 4
+)
+
+// Client.
+const (
+	// WSClientBindProtocol says that a client session belongs to this protocol. An
+	// error fails the connection.
+	WSClientBindProtocol Reason = 79
+	// ClientHTTPBindProtocol is the same for an HTTP client.
+	ClientHTTPBindProtocol Reason = 85
+	// Connecting comes when a connection is about to be made. An error fails it.
+	Connecting Reason = 105
+	// ClientConfirmExtensionSupported asks whether the extension named by in may
+	// be offered; an error does not. It is raised when extensions are negotiated.
+	ClientConfirmExtensionSupported Reason = 26
+	// ClientAppendHandshakeHeader is the time for Session.AddHeader on the
+	// request. An error fails the connection.
+	ClientAppendHandshakeHeader Reason = 24
+	// ClientFilterPreEstablish comes with a good reply, which Session.Response
+	// shows for the last time. An error fails the connection.
+	ClientFilterPreEstablish Reason = 2
+	// ClientEstablished says that the WebSocket is open. Writing is fine here.
+	ClientEstablished Reason = 3
+	// ClientReceive is a message, or a piece of one; see Protocol.RxBufferSize. in
+	// may be changed.
+	ClientReceive Reason = 8
+	// ClientReceivePong is a pong's payload.
+	ClientReceivePong Reason = 9
+	// ClientWriteable follows Session.RequestWriteable.
+	ClientWriteable Reason = 10
+	// WSClientDropProtocol says that the session is about to leave this protocol.
+	// The error is ignored.
+	WSClientDropProtocol Reason = 80
+	// ClientHTTPDropProtocol is the same for an HTTP client.
+	ClientHTTPDropProtocol Reason = 76
+	// ClientConnectionError says that a client session could not be established;
+	// in is the reason as text, Session.Err has the error. The error is ignored.
+	ClientConnectionError Reason = 1
+	// ClientClosed says that an established client WebSocket is gone;
+	// Session.CloseStatus and Err tell how. The error is ignored.
+	ClientClosed Reason = 75
+	// ChildClosing tells a session that one it is the parent of
+	// (ClientConnectInfo.Parent) has ended. The error is ignored.
+	ChildClosing Reason = 69
+)
+
+// HTTP client.
+const (
+	// EstablishedClientHTTP is the head of a response. It is raised by the HTTP
+	// client.
+	EstablishedClientHTTP Reason = 44
+	// ReceiveClientHTTP says that there is some of the response's body. It is
+	// raised by the HTTP client.
+	ReceiveClientHTTP Reason = 46
+	// ReceiveClientHTTPRead is a piece of the response's body. It is raised by the
+	// HTTP client.
+	ReceiveClientHTTPRead Reason = 48
+	// CompletedClientHTTP says that the response is complete. It is raised by the
+	// HTTP client.
+	CompletedClientHTTP Reason = 47
+	// ClientHTTPWriteable asks for a piece of the request's body. It is raised by
+	// the HTTP client.
+	ClientHTTPWriteable Reason = 57
+	// ClientHTTPRedirect announces a redirect to in; an error refuses to follow.
+	// It is raised by the HTTP client.
+	ClientHTTPRedirect Reason = 104
+	// ClosedClientHTTP says that an HTTP client's connection is gone. It is raised
+	// by the HTTP client.
+	ClosedClientHTTP Reason = 45
+)
+
+// Raw sessions.
+const (
+	// RawSktBindProtocol says that a raw session belongs to this protocol. An
+	// error ends it.
+	RawSktBindProtocol Reason = 81
+	// RawAdopt says that a raw session was accepted.
+	RawAdopt Reason = 62
+	// RawConnected says that a raw client is connected.
+	RawConnected Reason = 101
+	// RawRX is what has arrived, or a message of the protocol's Codec. in may be
+	// changed.
+	RawRX Reason = 59
+	// RawWriteable follows Session.RequestWriteable.
+	RawWriteable Reason = 61
+	// RawSktDropProtocol says that the session is about to leave this protocol.
+	// The error is ignored.
+	RawSktDropProtocol Reason = 82
+	// RawClose says that a raw session is gone; Session.Err may tell why. The
+	// error is ignored.
+	RawClose Reason = 60
+)
+
+// Timers and TLS.
+const (
+	// Timer follows Session.SetTimer.
+	Timer Reason = 73
+	// OpenSSLLoadExtraClientVerifyCerts is the time to add to a client's trusted
+	// certificates. It is raised when TLS is set up.
+	OpenSSLLoadExtraClientVerifyCerts Reason = 21
+	// OpenSSLLoadExtraServerVerifyCerts is the time to add to what client
+	// certificates are verified against. It is raised when TLS is set up.
+	OpenSSLLoadExtraServerVerifyCerts Reason = 22
+	// OpenSSLPerformClientCertVerification shows a client's certificate to a
+	// server; an error refuses it. It is raised by TLS.
+	OpenSSLPerformClientCertVerification Reason = 23
+	// OpenSSLPerformServerCertVerification shows a server's certificate to a
+	// client; an error refuses it. It is raised by TLS.
+	OpenSSLPerformServerCertVerification Reason = 58
+	// VhostCertAging tells how long a vhost's certificate is still good. It is
+	// raised by TLS.
+	VhostCertAging Reason = 72
+	// VhostCertUpdate says that a vhost's certificate was replaced. It is raised
+	// by TLS.
+	VhostCertUpdate Reason = 74
+)
+
+// The program's own.
+const (
+	// User is the first number that the engine will never use.
+	User Reason = 1000
+)
+
+// String returns the constant's name.
+func (r Reason) String() string {
+	if name, ok := reasonNames[r]; ok {
+		return name
+	}
+	return "Reason(" + strconv.Itoa(int(r)) + ")"
+}
+
+var reasonNames = map[Reason]string{
+	ProtocolInit:                         "ProtocolInit",
+	ProtocolDestroy:                      "ProtocolDestroy",
+	EventWaitCancelled:                   "EventWaitCancelled",
+	FilterNetworkConnection:              "FilterNetworkConnection",
+	WSICreate:                            "WSICreate",
+	ServerNewClientInstantiated:          "ServerNewClientInstantiated",
+	WSIDestroy:                           "WSIDestroy",
+	FilterHTTPConnection:                 "FilterHTTPConnection",
+	HTTPBindProtocol:                     "HTTPBindProtocol",
+	HTTPDropProtocol:                     "HTTPDropProtocol",
+	CheckAccessRights:                    "CheckAccessRights",
+	HTTP:                                 "HTTP",
+	HTTPBody:                             "HTTPBody",
+	HTTPBodyCompletion:                   "HTTPBodyCompletion",
+	HTTPWriteable:                        "HTTPWriteable",
+	HTTPFileCompletion:                   "HTTPFileCompletion",
+	ClosedHTTP:                           "ClosedHTTP",
+	VerifyBasicAuthorization:             "VerifyBasicAuthorization",
+	HTTPPMO:                              "HTTPPMO",
+	HTTPConfirmUpgrade:                   "HTTPConfirmUpgrade",
+	WSServerBindProtocol:                 "WSServerBindProtocol",
+	FilterProtocolConnection:             "FilterProtocolConnection",
+	ConfirmExtensionOkay:                 "ConfirmExtensionOkay",
+	AddHeaders:                           "AddHeaders",
+	Established:                          "Established",
+	Receive:                              "Receive",
+	ReceivePong:                          "ReceivePong",
+	ServerWriteable:                      "ServerWriteable",
+	WSPeerInitiatedClose:                 "WSPeerInitiatedClose",
+	WSServerDropProtocol:                 "WSServerDropProtocol",
+	Closed:                               "Closed",
+	WSClientBindProtocol:                 "WSClientBindProtocol",
+	ClientHTTPBindProtocol:               "ClientHTTPBindProtocol",
+	Connecting:                           "Connecting",
+	ClientConfirmExtensionSupported:      "ClientConfirmExtensionSupported",
+	ClientAppendHandshakeHeader:          "ClientAppendHandshakeHeader",
+	ClientFilterPreEstablish:             "ClientFilterPreEstablish",
+	ClientEstablished:                    "ClientEstablished",
+	ClientReceive:                        "ClientReceive",
+	ClientReceivePong:                    "ClientReceivePong",
+	ClientWriteable:                      "ClientWriteable",
+	WSClientDropProtocol:                 "WSClientDropProtocol",
+	ClientHTTPDropProtocol:               "ClientHTTPDropProtocol",
+	ClientConnectionError:                "ClientConnectionError",
+	ClientClosed:                         "ClientClosed",
+	ChildClosing:                         "ChildClosing",
+	EstablishedClientHTTP:                "EstablishedClientHTTP",
+	ReceiveClientHTTP:                    "ReceiveClientHTTP",
+	ReceiveClientHTTPRead:                "ReceiveClientHTTPRead",
+	CompletedClientHTTP:                  "CompletedClientHTTP",
+	ClientHTTPWriteable:                  "ClientHTTPWriteable",
+	ClientHTTPRedirect:                   "ClientHTTPRedirect",
+	ClosedClientHTTP:                     "ClosedClientHTTP",
+	RawSktBindProtocol:                   "RawSktBindProtocol",
+	RawAdopt:                             "RawAdopt",
+	RawConnected:                         "RawConnected",
+	RawRX:                                "RawRX",
+	RawWriteable:                         "RawWriteable",
+	RawSktDropProtocol:                   "RawSktDropProtocol",
+	RawClose:                             "RawClose",
+	Timer:                                "Timer",
+	OpenSSLLoadExtraClientVerifyCerts:    "OpenSSLLoadExtraClientVerifyCerts",
+	OpenSSLLoadExtraServerVerifyCerts:    "OpenSSLLoadExtraServerVerifyCerts",
+	OpenSSLPerformClientCertVerification: "OpenSSLPerformClientCertVerification",
+	OpenSSLPerformServerCertVerification: "OpenSSLPerformServerCertVerification",
+	VhostCertAging:                       "VhostCertAging",
+	VhostCertUpdate:                      "VhostCertUpdate",
+	User:                                 "User",
+}

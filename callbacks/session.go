@@ -1,0 +1,110 @@
+package callbacks
+
+import (
+	"net"
+	"time"
+
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// Session is one HTTP or raw connection, or one WebSocket, server or client;
+// libwebsockets calls it a wsi. The engine implements it, and it may grow.
+//
+// All of it belongs to the session's loop: inside callbacks call what you like,
+// from other goroutines use Handle. A call that the session's role does not have
+// returns ErrRole or a zero value.
+type Session interface {
+	// ID is unique in the process.
+	ID() uint64
+	// Handle returns what other goroutines may use.
+	Handle() Handle
+	// Protocol is the protocol the session is bound to, or the vhost's first one
+	// while it is bound to none. It must not be changed.
+	Protocol() *Protocol
+	// Vhost is the name of the session's vhost.
+	Vhost() string
+	// Client tells whether this end has connected.
+	Client() bool
+	// RemoteAddr is the peer's address, nil before a client has connected.
+	RemoteAddr() net.Addr
+	// LocalAddr is this end's address, nil when there is no socket (any more).
+	LocalAddr() net.Addr
+	// PeerSimple is the peer's IP address as text, "" on a unix socket.
+	PeerSimple() string
+
+	// UserData is what SetUserData was given: the program's state of this
+	// session. WithState gives it a type.
+	UserData() any
+	// SetUserData replaces it. It is kept until the session ends.
+	SetUserData(v any)
+
+	// Write sends p, or queues what the socket does not take, and may be called
+	// in every callback any number of times; what one callback writes leaves in
+	// one system call. p stays the caller's, may be in, and is not changed. The
+	// error is one of this package's, and then nothing of p was sent.
+	Write(p []byte, kind Kind) error
+	// RequestWriteable asks for one ServerWriteable, ClientWriteable,
+	// HTTPWriteable or RawWriteable when the send queue is short enough to take
+	// more. Asking again before it comes changes nothing.
+	RequestWriteable()
+	// Buffered returns how many bytes have been written and not taken by the
+	// socket.
+	Buffered() int
+	// PauseReading leaves arriving bytes in the kernel: TCP holds the peer back.
+	PauseReading()
+	// ResumeReading undoes it.
+	ResumeReading()
+	// SetTimer asks for one Timer callback after d; a new call replaces the old,
+	// and a negative d takes it back. The granularity is about 4 ms.
+	SetTimer(d time.Duration)
+	// Close begins to close the session, once what was written is delivered. A
+	// WebSocket sends code and reason (at most 123 bytes of UTF-8) and waits for
+	// the peer's answer; 0 sends neither. The error is ErrClosed if it is closing
+	// already, or a *ws.CloseError for a code that must not be sent.
+	Close(code ws.StatusCode, reason string) error
+	// CloseStatus returns the code and reason that ended a WebSocket: the peer's
+	// if it sent a close frame first, ours otherwise; 1005 if there was none in
+	// the frame, 1006 if there was no frame. 0 while it is open.
+	CloseStatus() (code ws.StatusCode, reason string)
+	// Err is why the session ended, or why a client could not connect; nil after
+	// a normal end and while the session goes on.
+	Err() error
+
+	// Kind is that of the message being received: WriteText or WriteBinary. For a
+	// piece of a message it is what sends just that piece on: with NoFin if more
+	// follow, and WriteContinuation if it is not the first.
+	Kind() Kind
+	// IsFirstFragment tells whether in begins a message.
+	IsFirstFragment() bool
+	// IsFinalFragment tells whether in ends a message.
+	IsFinalFragment() bool
+	// RemainingPacketPayload returns how many bytes of the frame in hand have not
+	// been delivered yet.
+	RemainingPacketPayload() uint64
+
+	// Request is the head of the request being answered, or of the handshake; see
+	// Protocol.RetainHead. nil when there is none. It is valid until the
+	// transaction ends, also across callbacks.
+	Request() *http1.Request
+	// Response is a client's view of the server's answer, in
+	// ClientFilterPreEstablish and ClientConnectionError; nil otherwise.
+	Response() *http1.Response
+	// AddHeader adds a field to the response that is about to be sent, or in
+	// AddHeaders to the 101, or in ClientAppendHandshakeHeader to the request.
+	// ErrHeader refuses malformed ones and those that the engine writes.
+	AddHeader(name, value string) error
+	// Respond answers the request: contentType may be "", body is copied. HEAD,
+	// 204 and 304 send no body. ErrAnswered if there is an answer.
+	Respond(status int, contentType string, body []byte) error
+	// StartResponse sends a response's head; the body follows by Write with
+	// WriteHTTP and ends with WriteHTTPFinal, in this callback or later. length is
+	// the body's, or negative if it is not known: it is chunked then, and for
+	// HTTP/1.0 ended by closing.
+	StartResponse(status int, contentType string, length int64) error
+	// Answered tells whether a response has been started.
+	Answered() bool
+	// Hold says that the request will be answered later: from a Timer, a Writeable
+	// callback, or by a Handle. The requests behind it wait.
+	Hold()
+}

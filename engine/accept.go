@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/reactor"
+)
+
+// accepted makes a session of a connection; nil turns it away.
+func (p *port) accepted(c *reactor.Conn) reactor.Handler {
+	l := c.Loop().Shared.(*loop)
+	if !l.e.admission.admit(c.Peer().Addr()) {
+		return p.turnAway(l, c)
+	}
+	s := l.newSession(p.vhosts[0])
+	s.link, s.state = c, stateOpen
+	s.flags |= flagAdmitted
+	if s.tell(callbacks.FilterNetworkConnection, nil) != nil {
+		s.role = &filtered
+		return (*plainHandler)(s).drop()
+	}
+	s.flags |= flagCreated
+	_ = s.tell(callbacks.WSICreate, nil)
+	_ = s.tell(callbacks.ServerNewClientInstantiated, nil)
+	if raw := s.vh.raw; raw != nil {
+		s.openRaw(raw, callbacks.RawAdopt)
+		return (*plainHandler)(s)
+	}
+	s.role = l.takeHTTPRole(p)
+	s.deadlineIn(min(l.e.limits.HeaderTimeout, l.e.limits.IdleTimeout))
+	if l.draining {
+		s.role.goodbye(s)
+	}
+	return (*plainHandler)(s)
+}
+
+// drop ends a session that the program filtered out.
+func (p *plainHandler) drop() reactor.Handler {
+	(*session)(p).abort(nil)
+	return p
+}
+
+// filtered is the role of a session that never had one.
+var filtered deadRole
+
+const (
+	// refusingMost is how many connections a loop tells 503 at once; more are reset,
+	// so that a flood cannot hold the descriptors that the limit protects.
+	refusingMost = 64
+
+	// refusingTime is how long one of them may take to read the answer.
+	refusingTime = time.Second
+)
+
+const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n" +
+	"Connection: close\r\n\r\nService Unavailable\n"
+
+// turnAway answers a connection over the limit, if that is cheap.
+func (p *port) turnAway(l *loop, c *reactor.Conn) reactor.Handler {
+	if l.refusing >= refusingMost || p.vhosts[0].raw != nil {
+		return nil
+	}
+	l.refusing++
+	c.Arm(l.r.Now() + int64(refusingTime))
+	_ = c.Write([]byte(busy))
+	return &turnedAway{l}
+}
+
+// turnedAway waits until the peer has said something or closed, so that the
+// answer is not lost in a reset, and not for long.
+type turnedAway struct{ l *loop }
+
+func (t *turnedAway) Data(c *reactor.Conn, b []byte) int { c.Close(); return len(b) }
+func (t *turnedAway) EOF(c *reactor.Conn)                { c.Close() }
+func (t *turnedAway) Writable(*reactor.Conn)             {}
+func (t *turnedAway) Timeout(c *reactor.Conn, _ int64)   { c.Close() }
+func (t *turnedAway) Closed(*reactor.Conn, error)        { t.l.refusing-- }

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/internal/kernel"
+)
+
+// Config is what an Engine is made of. New copies it; later changes have no
+// effect.
+type Config struct {
+	// Vhosts are the servers, and what clients belong to. There is at least one.
+	Vhosts []Vhost
+	// Loops is the number of event loops; 0 means GOMAXPROCS.
+	Loops int
+	// Limits bounds everything remote.
+	Limits Limits
+	// Logger takes what goes wrong; nil means slog.Default().
+	Logger *slog.Logger
+	// ServerString is the value of a Server field in responses; "" sends none.
+	ServerString string
+
+	kernel kernel.Kernel // tests run on a simulated one
+}
+
+// Vhost is one virtual host: where it listens and what it speaks. Vhosts that
+// name the same address share its socket, and requests choose by Host; the
+// first of them takes what matches none.
+type Vhost struct {
+	// Name is matched with a request's Host, without port and case: exactly, or as
+	// "*.example.com" for every name below. "" matches nothing and is for a vhost
+	// that is alone or first.
+	Name string
+	// Listen are addresses: "tcp://:7681", "tcp4://127.0.0.1:80", "tcp6://[::1]:80",
+	// "unix:///run/app.sock", "unix://@name" for an abstract one (Linux). Port 0
+	// takes any; Engine.Addrs tells which. Empty is a vhost for clients only.
+	Listen []string
+	// Listeners are taken over beside: net.Listeners, or *os.Files from a service
+	// manager. They are duplicated; close your own.
+	Listeners []any
+	// V6Only keeps "tcp6" listeners from taking IPv4 connections as well.
+	V6Only bool
+	// Protocols are what sessions can speak. There is at least one; see
+	// callbacks.Protocol for what the first one is for.
+	Protocols []callbacks.Protocol
+	// Mounts route paths. The longest prefix that ends at a slash wins.
+	Mounts []Mount
+	// RawProtocol is the name of the protocol that connections of this vhost's
+	// listeners speak from their first byte, without HTTP: libwebsockets'
+	// listen_accept_role "raw-skt" with listen_accept_protocol.
+	RawProtocol string
+	// KeepAlive is the idle time before TCP keep-alive probes; 0 sends none.
+	KeepAlive time.Duration
+	// Delay leaves Nagle's algorithm on.
+	Delay bool
+}
+
+// Mount sends requests for a path, and all below it, somewhere. Callback and
+// Redirect make one.
+type Mount struct {
+	path     string
+	protocol string
+	status   int
+	location string
+}
+
+// Callback mounts a protocol: its Callback gets the requests, with the path behind
+// the mount point, and WebSockets that ask for no subprotocol.
+func Callback(path, protocol string) Mount { return Mount{path: path, protocol: protocol} }
+
+// Redirect mounts a redirect with the status (301, 302, 307 or 308) to location.
+func Redirect(path string, status int, location string) Mount {
+	return Mount{path: path, status: status, location: location}
+}
+
+// ErrConfig is in every error of New.
+var ErrConfig = errors.New("engine: bad configuration")
+
+func configErrorf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
+}
+
+// check finds what New refuses.
+func (c *Config) check() error {
+	if len(c.Vhosts) == 0 {
+		return configErrorf("no vhost")
+	}
+	if !http1.ValidValue(c.ServerString) {
+		return configErrorf("ServerString %q", c.ServerString)
+	}
+	for i := range c.Vhosts {
+		if err := c.Vhosts[i].check(); err != nil {
+			return fmt.Errorf("%w (vhost %d %q)", err, i, c.Vhosts[i].Name)
+		}
+	}
+	return nil
+}
+
+func (v *Vhost) check() error {
+	if len(v.Protocols) == 0 {
+		return configErrorf("no protocol")
+	}
+	names := map[string]bool{}
+	for _, p := range v.Protocols {
+		switch {
+		case p.Callback == nil:
+			return configErrorf("protocol %q has no callback", p.Name)
+		case p.Name != "" && !http1.ValidName(p.Name):
+			return configErrorf("protocol name %q is no token", p.Name)
+		case names[p.Name]:
+			return configErrorf("two protocols %q", p.Name)
+		}
+		names[p.Name] = true
+	}
+	if v.RawProtocol != "" && !names[v.RawProtocol] {
+		return configErrorf("RawProtocol %q is none of the protocols", v.RawProtocol)
+	}
+	for _, a := range v.Listen {
+		if _, _, err := splitListen(a); err != nil {
+			return err
+		}
+	}
+	return v.checkMounts(names)
+}
+
+func (v *Vhost) checkMounts(names map[string]bool) error {
+	for _, m := range v.Mounts {
+		switch {
+		case !strings.HasPrefix(m.path, "/"):
+			return configErrorf("mount point %q does not begin with a slash", m.path)
+		case m.status == 0 && !names[m.protocol]:
+			return configErrorf("mount %q names no protocol: %q", m.path, m.protocol)
+		case m.status != 0 && (m.status/100 != 3 || !http1.ValidValue(m.location)):
+			return configErrorf("redirect %q: %d %q", m.path, m.status, m.location)
+		}
+	}
+	return nil
+}
+
+// splitListen takes a listen address apart.
+func splitListen(a string) (network, address string, err error) {
+	network, address, found := strings.Cut(a, "://")
+	if !found {
+		network, address = "tcp", a
+	}
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return "", "", configErrorf("listen %q: %v", a, err)
+		}
+	case "unix":
+		if address == "" {
+			return "", "", configErrorf("listen %q: no path", a)
+		}
+	default:
+		return "", "", configErrorf("listen %q: no such network", a)
+	}
+	return network, address, nil
+}

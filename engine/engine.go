@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/reactor"
+)
+
+// ErrClosed is the answer of an Engine that has been shut down. It unwraps to
+// net.ErrClosed.
+var ErrClosed = fmt.Errorf("engine: shut down: %w", net.ErrClosed)
+
+// Engine serves the vhosts of its Config and connects as a client. Its methods
+// may be called from any goroutine.
+type Engine struct {
+	cfg       Config
+	limits    Limits
+	log       *slog.Logger
+	vhosts    []*vhost
+	admission admission
+	lastID    atomic.Uint64
+	tx        sync.Map // TxPacketSize to *reactor.WriteLimits
+
+	mu    sync.Mutex
+	stage stage
+	r     *reactor.Reactor
+	loops []*loop
+	addrs []net.Addr
+	turn  int             // of Connect, over the loops
+	stop  chan struct{}   // closed by Shutdown
+	until context.Context // Shutdown's, nil before
+	ended chan struct{}   // closed when Run returns
+}
+
+// stage is how far an Engine has come:
+//
+//	made --Listen--> listening --Run--> running --ctx, Shutdown--> over
+type stage uint8
+
+const (
+	stageMade stage = iota
+	stageListening
+	stageRunning
+	stageOver
+)
+
+// New checks cfg and makes an Engine of it. It touches no socket. Its errors are
+// ErrConfig.
+func New(cfg Config) (*Engine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, limits: cfg.Limits.withDefaults(), log: cfg.Logger,
+		stop: make(chan struct{}), ended: make(chan struct{})}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	e.admission.most, e.admission.mostPerIP = e.limits.Connections, e.limits.ConnectionsPerIP
+	for _, v := range cfg.Vhosts {
+		e.vhosts = append(e.vhosts, newVhost(v))
+	}
+	return e, nil
+}
+
+// Listen binds the vhosts' addresses. Run does it if it was not done before; call
+// it to learn about a port in use early, or to ask for Addrs.
+func (e *Engine) Listen() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch e.stage {
+	case stageListening, stageRunning:
+		return nil
+	case stageOver:
+		return ErrClosed
+	}
+	r, err := reactor.New(reactor.Config{Loops: e.cfg.Loops, Write: e.limits.write(), Logger: e.log, Kernel: e.cfg.kernel})
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	for _, l := range r.Loops() {
+		e.loops = append(e.loops, newLoop(e, l))
+	}
+	if err := e.listenAll(r); err != nil {
+		r.Discard()
+		e.loops = nil
+		return err
+	}
+	e.r, e.stage = r, stageListening
+	return nil
+}
+
+// listenAll opens one listener for each address, whichever vhosts share it.
+func (e *Engine) listenAll(r *reactor.Reactor) error {
+	ports := map[string]*port{}
+	for i, v := range e.cfg.Vhosts {
+		cfg := reactor.ListenConfig{V6Only: v.V6Only, Options: reactor.Options{Delay: v.Delay, KeepAlive: v.KeepAlive}}
+		for _, a := range v.Listen {
+			if p := ports[a]; p != nil {
+				p.vhosts = append(p.vhosts, e.vhosts[i])
+				continue
+			}
+			p := &port{vhosts: []*vhost{e.vhosts[i]}}
+			ports[a] = p
+			network, address, _ := splitListen(a) // New has checked it
+			addr, err := r.Listen(network, address, cfg, p.accepted)
+			if err != nil {
+				return err
+			}
+			e.addrs = append(e.addrs, addr)
+		}
+		for _, from := range v.Listeners {
+			p := &port{vhosts: []*vhost{e.vhosts[i]}}
+			addr, err := r.AdoptListener(from, cfg, p.accepted)
+			if err != nil {
+				return err
+			}
+			e.addrs = append(e.addrs, addr)
+		}
+	}
+	return nil
+}
+
+// Addrs returns the addresses that Listen has bound, in the order of the vhosts'
+// Listen and Listeners, an address that several share once.
+func (e *Engine) Addrs() []net.Addr {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]net.Addr(nil), e.addrs...)
+}
+
+// Run serves until ctx ends or Shutdown is called, then drains: it accepts no
+// more, answers the requests in hand, says 1001 (going away) to every WebSocket,
+// waits for Limits.DrainTimeout at most, or for the context of Shutdown, and
+// resets what is left. When it returns no goroutine, descriptor or timer of the
+// engine's is left. It returns nil after a drain that was complete.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.Listen(); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	if e.stage != stageListening {
+		e.mu.Unlock()
+		return ErrClosed
+	}
+	e.stage = stageRunning
+	r := e.r
+	e.mu.Unlock()
+	defer close(e.ended)
+	if err := e.initProtocols(); err != nil {
+		e.over()
+		r.Discard()
+		return err
+	}
+	r.Start()
+	select {
+	case <-ctx.Done():
+	case <-e.stop:
+	}
+	err := e.drain(r)
+	e.over()
+	err = errors.Join(err, r.Stop())
+	e.destroyProtocols()
+	return err
+}
+
+func (e *Engine) over() {
+	e.mu.Lock()
+	e.stage = stageOver
+	e.mu.Unlock()
+}
+
+// ErrDrain is what Run returns when sessions had to be cut off.
+var ErrDrain = errors.New("engine: not every session had ended when time was up")
+
+// drain lets the sessions end.
+func (e *Engine) drain(r *reactor.Reactor) error {
+	r.StopListening()
+	for _, l := range e.loops {
+		_ = l.r.Post(reactor.Func(l.goodbye)) // a loop that died has no sessions
+	}
+	e.mu.Lock()
+	ctx := e.until
+	e.mu.Unlock()
+	if ctx == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.Background(), e.limits.DrainTimeout)
+		defer cancel()
+	}
+	if r.Drain(ctx) != nil {
+		return ErrDrain
+	}
+	return nil
+}
+
+// goodbye begins to end every session of the loop.
+func (l *loop) goodbye() {
+	l.draining = true
+	for s := range l.clients {
+		s.role.goodbye(s)
+	}
+	l.r.Each(func(c *reactor.Conn) {
+		if p, ok := c.Handler().(*plainHandler); ok && p.state == stateOpen {
+			p.role.goodbye((*session)(p))
+		}
+	})
+}
+
+// Shutdown makes Run drain and waits until it has returned, or for ctx, which is
+// also how long the sessions may take. An Engine that does not run is closed at
+// once.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	e.mu.Lock()
+	stage := e.stage
+	if e.until == nil {
+		e.until = ctx
+		close(e.stop)
+	}
+	if stage < stageRunning {
+		e.stage = stageOver
+		if e.r != nil {
+			e.r.Discard()
+		}
+	}
+	e.mu.Unlock()
+	if stage < stageRunning {
+		return nil
+	}
+	<-e.ended
+	return ctx.Err()
+}
+
+// CancelService raises EventWaitCancelled for every protocol of every vhost on
+// each loop, libwebsockets' lws_cancel_service. A Handle is the better way to
+// reach one session.
+func (e *Engine) CancelService() error {
+	e.mu.Lock()
+	loops := e.loops
+	e.mu.Unlock()
+	for _, l := range loops {
+		if err := l.r.Post(reactor.Func(func() { l.tellAll(callbacks.EventWaitCancelled) })); err != nil {
+			return ErrClosed
+		}
+	}
+	return nil
+}
+
+// tellAll raises a reason that belongs to no session.
+func (l *loop) tellAll(r callbacks.Reason) {
+	for _, v := range l.e.vhosts {
+		for _, p := range v.protocols {
+			_ = l.tellNobody(v, p, r)
+		}
+	}
+}
+
+func (l *loop) tellNobody(v *vhost, p *callbacks.Protocol, r callbacks.Reason) error {
+	s := &session{l: l, vh: v, proto: p, role: &deadRole{}, state: stateEnded}
+	s.gone.Store(true)
+	return l.invoke(p, s, r, nil)
+}
+
+// initProtocols raises ProtocolInit; the first error stops it.
+func (e *Engine) initProtocols() error {
+	l := e.loops[0]
+	for _, v := range e.vhosts {
+		for _, p := range v.protocols {
+			if err := l.tellNobody(v, p, callbacks.ProtocolInit); err != nil {
+				return fmt.Errorf("engine: protocol %q: %w", p.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) destroyProtocols() { e.loops[0].tellAll(callbacks.ProtocolDestroy) }
+
+// writeLimits are the engine's with a TxPacketSize, one object for all sessions
+// that have the same.
+func (e *Engine) writeLimits(chunk int) *reactor.WriteLimits {
+	if v, ok := e.tx.Load(chunk); ok {
+		return v.(*reactor.WriteLimits)
+	}
+	lim := e.limits.write()
+	lim.Chunk = chunk
+	v, _ := e.tx.LoadOrStore(chunk, &lim)
+	return v.(*reactor.WriteLimits)
+}

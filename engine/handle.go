@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/internal/bufpool"
+)
+
+// handle is a session as other goroutines may see it: a pointer of another type,
+// so that Handles compare and cost nothing. A session is never used for a second
+// connection, so it needs no generation.
+type handle session
+
+func (h *handle) Post(f func(callbacks.Session) error) error {
+	return h.post(&letter{do: letterCall, f: f})
+}
+
+func (h *handle) Write(p []byte, kind callbacks.Kind) error {
+	if h.gone.Load() {
+		return callbacks.ErrClosed
+	}
+	m := letters.Get().(*letter)
+	m.do, m.kind, m.buf = letterWrite, kind, bufpool.Get()
+	m.buf.B = append(m.buf.B, p...)
+	return h.post(m)
+}
+
+func (h *handle) RequestWriteable() error { return h.post(&letter{do: letterWriteable}) }
+
+func (h *handle) Close(code ws.StatusCode, reason string) error {
+	if code != 0 && !ws.ValidCloseCode(code) {
+		return &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
+	}
+	return h.post(&letter{do: letterClose, code: code, reason: reason})
+}
+
+func (h *handle) post(m *letter) error {
+	m.s = (*session)(h)
+	if h.gone.Load() || h.l.r.Post(m) != nil {
+		m.release()
+		return callbacks.ErrClosed
+	}
+	return nil
+}
+
+// letter is a Handle's call on its way to the loop.
+type letter struct {
+	s      *session
+	f      func(callbacks.Session) error
+	buf    *bufpool.Buffer
+	reason string
+	code   ws.StatusCode
+	do     letterKind
+	kind   callbacks.Kind
+}
+
+type letterKind uint8
+
+const (
+	letterCall letterKind = iota
+	letterWrite
+	letterWriteable
+	letterClose
+)
+
+var letters = sync.Pool{New: func() any { return new(letter) }}
+
+// Deliver makes the call on the session's loop.
+func (m *letter) Deliver() {
+	s := m.s
+	if s.state == stateOpen || s.state == stateOpening {
+		if err := m.call(s); err != nil {
+			s.fail(err)
+		}
+	}
+	m.release()
+}
+
+func (m *letter) call(s *session) (err error) {
+	switch m.do {
+	case letterCall:
+		defer s.l.recovered(callbacks.User, &err)
+		return m.f(s)
+	case letterWrite:
+		return s.Write(m.buf.B, m.kind)
+	case letterWriteable:
+		s.RequestWriteable()
+	case letterClose:
+		_ = s.Close(m.code, m.reason) // closing already is as good
+	}
+	return nil
+}
+
+// release gives the buffer back and, of a write, the letter.
+func (m *letter) release() {
+	if m.buf == nil {
+		return
+	}
+	bufpool.Put(m.buf)
+	*m = letter{}
+	letters.Put(m)
+}

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/reactor"
+)
+
+// Limits bounds everything that a peer decides about. Zero means the default,
+// and for sizes and times a negative value means no limit, except where the
+// protocol itself has one.
+type Limits struct {
+	// Connections is how many sessions may be open, in all and without clients. One
+	// more is answered with 503 on an HTTP listener and closed. Default: the limit
+	// of descriptors of the process, less 64 for what else it opens.
+	Connections int
+	// ConnectionsPerIP is the same for one remote address. Default: no limit.
+	ConnectionsPerIP int
+
+	// HTTP bounds heads, chunk framing and trailers: 414, 431, 400.
+	HTTP http1.Limits
+	// Body is the longest request body in bytes; 413. Default 64 MiB.
+	Body int64
+
+	// Message is the longest WebSocket message in bytes; 1009. Default 16 MiB. A
+	// Protocol may have its own.
+	Message int64
+	// Frame is the longest WebSocket frame in bytes; 1009. Default: Message.
+	Frame int64
+	// RawMessage is how many bytes of an incomplete message a Codec may leave; the
+	// session is closed. Default 1 MiB.
+	RawMessage int
+
+	// SendQueue is how many bytes may wait to be sent on one connection;
+	// callbacks.ErrSendQueueFull. Default 16 MiB.
+	SendQueue int
+	// SendHigh is the queue from which on the engine stops reading from the
+	// connection, so that a peer which does not read cannot make it grow by
+	// asking for more. Default 256 KiB.
+	SendHigh int
+	// SendLow is the queue at which reading goes on and a Writeable callback that
+	// was asked for comes. Default SendHigh/4.
+	SendLow int
+
+	// HeaderTimeout is how long a request's head may take from the connection or
+	// its first byte; 408. Default 15 s.
+	HeaderTimeout time.Duration
+	// BodyTimeout is the longest pause inside a request's body; 408. Default 20 s.
+	BodyTimeout time.Duration
+	// IdleTimeout is how long an HTTP connection may wait for its next request.
+	// Default 60 s.
+	IdleTimeout time.Duration
+	// ConnectTimeout is how long a client may take to be connected. Default 20 s.
+	ConnectTimeout time.Duration
+	// HandshakeTimeout is how long a server may take to answer a client's upgrade.
+	// Default 15 s.
+	HandshakeTimeout time.Duration
+	// CloseTimeout is how long the other side may take to answer a close frame, and
+	// a server to close after that. Default 5 s.
+	CloseTimeout time.Duration
+	// PingInterval is the silence after which a WebSocket is sent a ping. Default
+	// 30 s.
+	PingInterval time.Duration
+	// HangupTimeout is the silence after which it is given up; 1006 for the
+	// program. Default 40 s.
+	HangupTimeout time.Duration
+	// StallTimeout ends a closing connection whose peer reads nothing. Default 30 s.
+	StallTimeout time.Duration
+	// DrainTimeout is how long Run waits for sessions to end when its context does.
+	// Default 10 s.
+	DrainTimeout time.Duration
+}
+
+const (
+	noLimit     = int64(1) << 62
+	noTimeLimit = time.Duration(1) << 62
+)
+
+// withDefaults returns l with every zero and negative field settled.
+func (l Limits) withDefaults() Limits {
+	if l.Connections == 0 {
+		l.Connections = descriptorLimit() - 64
+	}
+	size(&l.Body, 64<<20)
+	size(&l.Message, ws.DefaultMessageLimit)
+	size(&l.Frame, l.Message)
+	if l.RawMessage == 0 {
+		l.RawMessage = 1 << 20
+	}
+	duration(&l.HeaderTimeout, 15*time.Second)
+	duration(&l.BodyTimeout, 20*time.Second)
+	duration(&l.IdleTimeout, 60*time.Second)
+	duration(&l.ConnectTimeout, 20*time.Second)
+	duration(&l.HandshakeTimeout, 15*time.Second)
+	duration(&l.CloseTimeout, 5*time.Second)
+	duration(&l.PingInterval, 30*time.Second)
+	duration(&l.HangupTimeout, 40*time.Second)
+	duration(&l.StallTimeout, 30*time.Second)
+	duration(&l.DrainTimeout, 10*time.Second)
+	return l
+}
+
+func size(v *int64, def int64) {
+	switch {
+	case *v == 0:
+		*v = def
+	case *v < 0:
+		*v = noLimit
+	}
+}
+
+func duration(v *time.Duration, def time.Duration) {
+	switch {
+	case *v == 0:
+		*v = def
+	case *v < 0:
+		*v = noTimeLimit
+	}
+}
+
+// write returns the part that the reactor keeps.
+func (l *Limits) write() reactor.WriteLimits {
+	return reactor.WriteLimits{High: l.SendHigh, Low: l.SendLow, Hard: l.SendQueue, Stall: l.StallTimeout}.WithDefaults()
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/internal/invariant"
+	"github.com/penstock-go/penstock/reactor"
+)
+
+// loop is the engine's share of a reactor.Loop: what its sessions use one after
+// the other.
+type loop struct {
+	e    *Engine
+	r    *reactor.Loop
+	cork cork
+
+	// Scratch of the session in hand.
+	request  http1.Request
+	response http1.Response
+	event    ws.Event
+	piece    piece
+
+	laters     []*session            // want role.settle
+	writeables []*session            // want a Writeable callback
+	spare      []*session            // the other half of each list while it is walked
+	clients    map[*session]struct{} // not connected yet
+	httpRoles  []*httpRole           // free
+	requests   []*http1.Request      // free
+	keys       *ws.MaskKeys
+	date       date
+	handshake  handshake
+	here       uint64 // the goroutine, in the invariants build
+	draining   bool
+	refusing   int // connections that are being told 503
+	counters   counters
+}
+
+func newLoop(e *Engine, r *reactor.Loop) *loop {
+	l := &loop{e: e, r: r, keys: ws.NewMaskKeys(), clients: make(map[*session]struct{})}
+	r.Shared = l
+	r.AfterEvent = l.afterEvent
+	return l
+}
+
+// afterEvent does what sessions asked for during an event, and sends what they
+// wrote.
+func (l *loop) afterEvent() {
+	if invariant.Enabled && l.here == 0 {
+		l.here = invariant.Goroutine()
+	}
+	if len(l.writeables) > 0 {
+		l.runWriteables()
+	}
+	for len(l.laters) > 0 {
+		l.runLaters()
+	}
+	l.cork.flush()
+	l.counters.publish()
+}
+
+func (l *loop) runLaters() {
+	list := l.laters
+	l.laters = l.spare[:0]
+	l.spare = nil
+	for i, s := range list {
+		list[i] = nil
+		s.flags &^= flagLater
+		if s.state == stateOpen {
+			s.role.settle(s)
+		}
+	}
+	l.spare = list[:0]
+}
+
+// runWriteables calls each session that asked once. Those that ask again wait
+// for the next turn, behind the sockets.
+func (l *loop) runWriteables() {
+	list := l.writeables
+	l.writeables = nil
+	for _, s := range list {
+		if s.flags&flagWriteable == 0 || s.state != stateOpen {
+			continue
+		}
+		s.flags &^= flagWriteable
+		s.role.writeable(s)
+	}
+	if len(l.writeables) > 0 {
+		_ = l.r.Post(reactor.Func(func() {})) // any letter makes a turn
+	}
+}
+
+// assertHere holds the caller to the rule that a session belongs to its loop, in
+// the invariants build.
+func (l *loop) assertHere() {
+	if invariant.Enabled && l.here != 0 {
+		invariant.Check(l.here == invariant.Goroutine(), "engine: a Session was used outside its loop")
+	}
+}
+
+// date is the value of Date, made anew when the second changes.
+type date struct {
+	text  []byte
+	until int64 // of the loop's clock
+}
+
+// appendDate appends the field line.
+func (l *loop) appendDate(dst []byte) []byte {
+	if now := l.r.Now(); now >= l.date.until {
+		wall := time.Now()
+		l.date.text = append(http1.AppendDate(append(l.date.text[:0], "Date: "...), wall), "\r\n"...)
+		l.date.until = now + int64(time.Second) - int64(wall.Nanosecond())
+	}
+	return append(dst, l.date.text...)
+}
+
+// takeRequest lends a Request for a head that outlives its buffer.
+func (l *loop) takeRequest() *http1.Request {
+	if n := len(l.requests); n > 0 {
+		r := l.requests[n-1]
+		l.requests = l.requests[:n-1]
+		return r
+	}
+	return new(http1.Request)
+}
+
+// freeKeep bounds the free lists: what a burst needed is not kept for ever.
+const freeKeep = 1024
+
+func (l *loop) giveRequest(r *http1.Request) {
+	if len(l.requests) < freeKeep {
+		r.Reset()
+		l.requests = append(l.requests, r)
+	}
+}
+
+func (l *loop) takeHTTPRole(p *port) *httpRole {
+	if n := len(l.httpRoles); n > 0 {
+		h := l.httpRoles[n-1]
+		l.httpRoles = l.httpRoles[:n-1]
+		*h = httpRole{port: p}
+		return h
+	}
+	return &httpRole{port: p}
+}
+
+func (l *loop) giveHTTPRole(h *httpRole) {
+	*h = httpRole{}
+	if len(l.httpRoles) < freeKeep {
+		l.httpRoles = append(l.httpRoles, h)
+	}
+}

@@ -1,0 +1,331 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+)
+
+// The way of a response:
+//
+//	respond      head and body at once
+//	start        a head; the body follows by write
+//	write        a piece of the body, framed as the head said; or a raw response
+//	finish       the last byte: the transaction can end
+
+// addHeader keeps a field for the response.
+func (h *httpRole) addHeader(name, value string) error {
+	if err := checkField(name, value); err != nil {
+		return err
+	}
+	h.extra = http1.AppendField(h.extra, name, value)
+	return nil
+}
+
+// checkField refuses malformed fields and those that decide about framing, which
+// the engine writes itself.
+func checkField(name, value string) error {
+	if !http1.ValidName(name) || !http1.ValidValue(value) {
+		return callbacks.ErrHeader
+	}
+	for _, own := range [...]string{"Content-Length", "Transfer-Encoding", "Connection", "Date", "Upgrade",
+		"Sec-WebSocket-Accept", "Sec-WebSocket-Protocol", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"} {
+		if strings.EqualFold(name, own) {
+			return callbacks.ErrHeader
+		}
+	}
+	return nil
+}
+
+// respond sends a whole response.
+func (h *httpRole) respond(s *session, status int, contentType string, body []byte) error {
+	if err := h.mayStart(s, status, contentType); err != nil {
+		return err
+	}
+	if err := s.room(len(body) + len(h.extra) + headRoom); err != nil {
+		return err
+	}
+	b := h.appendHead(s, status, contentType, int64(len(body)))
+	switch {
+	case h.flags&httpBodyless != 0:
+		s.commit(b)
+	case len(body) >= largeWrite:
+		s.commitWith(b, body)
+	default:
+		s.commit(append(b, body...))
+	}
+	h.finish(s)
+	return nil
+}
+
+// headRoom is more than a response's head takes without the program's fields.
+const headRoom = 512
+
+// status answers with nothing but a status, for the engine's own refusals.
+func (h *httpRole) status(s *session, status int) {
+	h.extra = h.extra[:0]
+	var text [64]byte
+	b := append(text[:0], http1.StatusText(status)...)
+	_ = h.respond(s, status, "text/plain", append(b, '\n'))
+}
+
+// start sends a response's head.
+func (h *httpRole) start(s *session, status int, contentType string, length int64) error {
+	if err := h.mayStart(s, status, contentType); err != nil {
+		return err
+	}
+	if err := s.room(len(h.extra) + headRoom); err != nil {
+		return err
+	}
+	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
+		h.sendContinue(s) // an answer that streams may depend on the body
+	}
+	s.commit(h.appendHead(s, status, contentType, length))
+	if h.left == 0 && h.flags&httpBodyless == 0 {
+		h.finish(s)
+	}
+	return nil
+}
+
+func (h *httpRole) mayStart(s *session, status int, contentType string) error {
+	switch {
+	case h.flags&httpStarted != 0 || h.raw != nil:
+		return callbacks.ErrAnswered
+	case status < 200 || status > 599:
+		return http1.NewError(500, "a response's status is 200 to 599")
+	case !http1.ValidValue(contentType):
+		return callbacks.ErrHeader
+	}
+	return nil
+}
+
+// appendHead writes the head and settles how the body is framed. Once a request
+// has gone wrong so far that there is none, the answer is that of HTTP/1.1.
+func (h *httpRole) appendHead(s *session, status int, contentType string, length int64) []byte {
+	h.flags |= httpStarted
+	h.left = length
+	b := http1.AppendStatusLine(s.begin(), status)
+	b = s.l.appendDate(b)
+	if server := s.l.e.cfg.ServerString; server != "" {
+		b = http1.AppendField(b, "Server", server)
+	}
+	if contentType != "" {
+		b = http1.AppendField(b, "Content-Type", contentType)
+	}
+	b = h.appendFraming(b, status, length)
+	b = h.appendConnection(b)
+	b = append(b, h.extra...)
+	return http1.AppendEnd(b)
+}
+
+// appendFraming follows RFC 9110 8.6 and RFC 9112 6: no Content-Length on 204,
+// one on all else that has a known length, chunks or the close otherwise.
+func (h *httpRole) appendFraming(b []byte, status int, length int64) []byte {
+	if status == 204 || status == 304 || h.isHead() {
+		h.flags |= httpBodyless
+	}
+	switch {
+	case status == 204 || status == 304 && length == 0:
+		return b
+	case length >= 0:
+		return http1.AppendContentLength(b, length)
+	case h.req != nil && h.req.Minor() == 0:
+		h.flags &^= httpReusable
+		return b
+	}
+	h.flags |= httpChunked
+	return append(b, "Transfer-Encoding: chunked\r\n"...)
+}
+
+// appendConnection says whether the connection goes on. A body that the client
+// holds back until it hears 100 will not come after this answer, and nobody
+// could tell it from the next request.
+func (h *httpRole) appendConnection(b []byte) []byte {
+	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
+		h.flags &^= httpReusable
+	}
+	switch {
+	case h.flags&httpReusable == 0:
+		return append(b, "Connection: close\r\n"...)
+	case h.req.Minor() == 0:
+		return append(b, "Connection: keep-alive\r\n"...)
+	}
+	return b
+}
+
+// write sends a piece of the body.
+func (h *httpRole) write(s *session, p []byte, kind callbacks.Kind) error {
+	if kind != callbacks.WriteHTTP && kind != callbacks.WriteHTTPFinal {
+		return callbacks.ErrKind
+	}
+	final := kind == callbacks.WriteHTTPFinal
+	switch {
+	case h.req == nil:
+		return callbacks.ErrRole
+	case h.flags&httpDone != 0:
+		return callbacks.ErrAnswered
+	case h.flags&httpStarted == 0 || h.flags&httpRaw != 0:
+		return h.writeRaw(s, p, final)
+	case h.flags&httpBodyless != 0:
+		if final {
+			h.finish(s)
+		}
+		return nil
+	case h.flags&httpChunked != 0:
+		return h.writeChunk(s, p, final)
+	}
+	return h.writeCounted(s, p, final)
+}
+
+func (h *httpRole) writeChunk(s *session, p []byte, final bool) error {
+	if err := s.room(len(p) + headRoom); err != nil {
+		return err
+	}
+	if len(p) >= largeWrite {
+		s.commitWith(http1.AppendChunkSize(s.begin(), int64(len(p))), p)
+		s.commit(append(s.begin(), "\r\n"...))
+	} else if len(p) > 0 {
+		s.commit(http1.AppendChunk(s.begin(), p))
+	}
+	if final {
+		s.commit(http1.AppendLastChunk(s.begin()))
+		h.finish(s)
+	}
+	return nil
+}
+
+// writeCounted sends a piece of a body with a Content-Length, or of one that ends
+// with the connection.
+func (h *httpRole) writeCounted(s *session, p []byte, final bool) error {
+	if h.left >= 0 && int64(len(p)) > h.left {
+		return callbacks.ErrTooLong
+	}
+	if err := s.room(len(p)); err != nil {
+		return err
+	}
+	s.appendBytes(p)
+	if h.left >= 0 {
+		h.left -= int64(len(p))
+	}
+	switch {
+	case h.left == 0 || h.left < 0 && final:
+		h.finish(s)
+	case final: // shorter than promised: only closing tells the client
+		s.abort(callbacks.ErrTooLong)
+	}
+	return nil
+}
+
+// appendBytes sends p as it is.
+func (s *session) appendBytes(p []byte) {
+	if len(p) >= largeWrite {
+		s.commitWith(s.begin(), p)
+	} else {
+		s.commit(append(s.begin(), p...))
+	}
+}
+
+// finish notes that the response is complete. The transaction ends when the
+// callback in hand has returned, or after the event if there is none.
+func (h *httpRole) finish(s *session) {
+	h.flags |= httpDone
+	if h.flags&httpCalling == 0 {
+		s.later()
+	}
+}
+
+// rawResponse follows a response that the program writes itself, so that the
+// engine knows where it ends and whether the connection goes on.
+type rawResponse struct {
+	head []byte // what there is of an incomplete head
+	resp http1.Response
+	body http1.Body
+}
+
+// writeRaw sends bytes of a raw response. What goes beyond its end, as its head
+// and the request's method tell it, is not sent.
+func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
+	if err := s.room(len(p)); err != nil {
+		return err
+	}
+	if h.raw == nil {
+		h.raw = new(rawResponse)
+		h.flags |= httpRaw
+	}
+	body, err := h.rawHead(p)
+	if err != nil {
+		h.raw, h.flags = nil, h.flags&^httpRaw
+		return err
+	}
+	if h.flags&httpStarted == 0 { // the head is not complete
+		s.appendBytes(p)
+		return nil
+	}
+	n, done, err := h.raw.follow(body, final)
+	if err != nil {
+		return err
+	}
+	s.appendBytes(p[:len(p)-len(body)+n])
+	if done {
+		h.finish(s)
+	}
+	if n < len(body) && h.req != nil && !h.isHead() {
+		return callbacks.ErrTooLong
+	}
+	return nil
+}
+
+// rawHead looks for the head's end in p and returns what is behind it. Interim
+// responses pass.
+func (h *httpRole) rawHead(p []byte) (rest []byte, err error) {
+	if h.flags&httpStarted != 0 {
+		return p, nil
+	}
+	w := h.raw
+	w.head = append(w.head, p...)
+	for {
+		n, err := http1.ParseResponse(w.head, &w.resp, nil)
+		if err != nil {
+			return nil, http1.NewError(500, "the program's response is malformed: "+err.Error())
+		}
+		if n == 0 {
+			return nil, nil
+		}
+		rest = w.head[n:]
+		if w.resp.Status() >= 200 {
+			return rest, h.rawStart()
+		}
+		w.head = append([]byte(nil), rest...)
+		w.resp.Reset()
+	}
+}
+
+// rawStart notes what the program's head says about framing and the connection.
+func (h *httpRole) rawStart() error {
+	w := h.raw
+	framing, err := w.resp.Framing(string(h.req.Method()))
+	if err != nil {
+		return err
+	}
+	h.flags |= httpStarted
+	if !w.resp.KeepAlive() || framing.Kind == http1.UntilClose {
+		h.flags &^= httpReusable
+	}
+	w.body.Start(framing, nil)
+	return nil
+}
+
+// follow reads the body through p and returns how much of p belongs to it.
+func (w *rawResponse) follow(p []byte, final bool) (used int, done bool, err error) {
+	for {
+		n, _, done, err := w.body.Next(p[used:])
+		used += n
+		if err != nil || done {
+			return used, done, err
+		}
+		if used == len(p) {
+			return used, final && w.body.EOF() == nil, nil
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/reactor"
+)
+
+// ErrHandshakeTimeout ends a client whose server did not answer the handshake
+// within Limits.HandshakeTimeout.
+var ErrHandshakeTimeout = errors.New("engine: the server did not answer the handshake")
+
+// interimMost is how many 1xx responses a server may send before the real one.
+const interimMost = 16
+
+// dialRole is a client that is not established: it has no link at first, and then
+// waits for the server's answer.
+//
+//	start --Dial--> Dialed --request--> receive --101--> wsRole
+//	  |              |                    |
+//	  +--------------+--------------------+--> closed: ClientConnectionError
+type dialRole struct {
+	info    ClientConnectInfo
+	dialing *reactor.Dialing
+	key     string
+	extra   []byte
+	resp    http1.Response
+	refusal *http1.Response // a copy of a response that was no good
+	interim int
+}
+
+// localProtocol is the protocol that hears of the session before the server has
+// chosen.
+func (d *dialRole) localProtocol(v *vhost) *callbacks.Protocol {
+	if name := d.info.LocalProtocolName; name != "" {
+		return v.protocol(name)
+	}
+	for _, name := range d.info.protocols() {
+		if p := v.protocol(name); p != nil {
+			return p
+		}
+	}
+	return v.first()
+}
+
+// start is the session's first event.
+func (d *dialRole) start(s *session) {
+	s.begun()
+	if s.l.draining {
+		s.ended(ErrClosed)
+		return
+	}
+	if d.info.Method != "RAW" {
+		if err := s.tell(callbacks.WSClientBindProtocol, nil); err != nil {
+			s.ended(err)
+			return
+		}
+	}
+	if err := s.tell(callbacks.Connecting, nil); err != nil {
+		s.ended(err)
+		return
+	}
+	if s.state != stateOpening {
+		return
+	}
+	s.l.clients[s] = struct{}{}
+	d.dialing = s.l.r.Dial(d.info.dialConfig(&s.l.e.limits), (*dialer)(s))
+}
+
+// begun counts a client's session and introduces it.
+func (s *session) begun() {
+	s.count()
+	s.flags |= flagCreated
+	_ = s.tell(callbacks.WSICreate, nil)
+}
+
+// dialer is a client's session as the reactor's Dialer.
+type dialer session
+
+func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
+	s := (*session)(p)
+	delete(s.l.clients, s)
+	s.link, s.state, s.seen = c, stateOpen, s.l.r.Now()
+	s.role.(*dialRole).connected(s)
+	return (*plainHandler)(s)
+}
+
+func (p *dialer) DialFailed(err error) {
+	s := (*session)(p)
+	delete(s.l.clients, s)
+	s.because(err)
+	s.ended(nil)
+}
+
+// connected sends the handshake (RFC 6455 4.1).
+func (d *dialRole) connected(s *session) {
+	if d.info.Method == "RAW" {
+		s.openRaw(s.proto, callbacks.RawConnected)
+		return
+	}
+	if err := s.tell(callbacks.ClientAppendHandshakeHeader, nil); err != nil {
+		s.fail(err)
+		return
+	}
+	d.key = ws.NewKey()
+	s.commit(d.appendRequest(s.begin()))
+	s.deadlineIn(s.l.e.limits.HandshakeTimeout)
+}
+
+func (d *dialRole) appendRequest(b []byte) []byte {
+	path := d.info.Path
+	if path == "" {
+		path = "/"
+	}
+	b = http1.AppendRequestLine(b, "GET", path)
+	b = http1.AppendField(b, "Host", d.info.host())
+	b = append(b, "Upgrade: websocket\r\nConnection: Upgrade\r\n"...)
+	b = http1.AppendField(b, "Sec-WebSocket-Key", d.key)
+	b = http1.AppendField(b, "Sec-WebSocket-Version", ws.Version)
+	if d.info.Origin != "" {
+		b = http1.AppendField(b, "Origin", d.info.Origin)
+	}
+	for i, name := range d.info.protocols() {
+		if i == 0 {
+			b = append(b, "Sec-WebSocket-Protocol: "...)
+		} else {
+			b = append(b, ", "...)
+		}
+		b = append(b, name...)
+	}
+	if len(d.info.protocols()) > 0 {
+		b = append(b, "\r\n"...)
+	}
+	for _, f := range d.info.Header {
+		b = http1.AppendField(b, f.Name, f.Value)
+	}
+	return http1.AppendEnd(append(b, d.extra...))
+}
+
+func (d *dialRole) addHeader(name, value string) error {
+	if err := checkField(name, value); err != nil {
+		return err
+	}
+	d.extra = http1.AppendField(d.extra, name, value)
+	return nil
+}
+
+// receive waits for the server's answer.
+func (d *dialRole) receive(s *session, b []byte) (int, error) {
+	n, err := http1.ParseResponse(b, &d.resp, &s.l.e.limits.HTTP)
+	if err != nil {
+		return 0, &HandshakeError{Text: err.Error()}
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	if st := d.resp.Status(); st < 200 && st != 101 {
+		if d.interim++; d.interim > interimMost {
+			return 0, &HandshakeError{Status: st, Text: "too many interim responses"}
+		}
+		d.resp.Reset()
+		return n, nil
+	}
+	name, err := d.checkResponse()
+	if err != nil {
+		d.refusal = new(http1.Response)
+		d.resp.CopyTo(d.refusal)
+		return 0, err
+	}
+	return n, d.establish(s, name)
+}
+
+// checkResponse holds the answer against RFC 6455 4.1 and returns the subprotocol.
+func (d *dialRole) checkResponse() (protocol string, err error) {
+	f := d.resp.Header()
+	accept, _ := f.Get("Sec-WebSocket-Accept")
+	name, chosen := f.Get("Sec-WebSocket-Protocol")
+	fail := func(text string) (string, error) {
+		return "", &HandshakeError{Status: d.resp.Status(), Text: text}
+	}
+	switch {
+	case d.resp.Status() != 101:
+		return fail("the server did not upgrade")
+	case !f.HasToken("Upgrade", "websocket") || !f.HasToken("Connection", "upgrade"):
+		return fail("the server upgraded to something else")
+	case f.Count("Sec-WebSocket-Accept") != 1 || !ws.CheckAccept(accept, d.key):
+		return fail("Sec-WebSocket-Accept does not answer the key")
+	case chosen && !slices.Contains(d.info.protocols(), string(name)):
+		return fail("the server chose a subprotocol that was not offered")
+	case f.Count("Sec-WebSocket-Extensions") > 0:
+		return fail("the server chose an extension that was not offered")
+	}
+	return string(name), nil
+}
+
+// establish opens the WebSocket.
+func (d *dialRole) establish(s *session, name string) error {
+	if err := d.rebind(s, name); err != nil {
+		return err
+	}
+	s.l.handshake = handshake{s: s, response: &d.resp}
+	defer func() { s.l.handshake = handshake{} }()
+	if err := s.tell(callbacks.ClientFilterPreEstablish, nil); err != nil {
+		return err
+	}
+	if s.state != stateOpen {
+		return nil
+	}
+	s.setWriteLimits()
+	s.openWS()
+	s.tellOrFail(callbacks.ClientEstablished, nil)
+	return nil
+}
+
+// rebind moves the session to the protocol that the server chose, if it is
+// another one that is known here.
+func (d *dialRole) rebind(s *session, name string) error {
+	p := s.vh.protocol(name)
+	if d.info.LocalProtocolName != "" || name == "" || p == nil || p == s.proto {
+		return nil
+	}
+	_ = s.tell(callbacks.WSClientDropProtocol, nil)
+	s.proto = p
+	return s.tell(callbacks.WSClientBindProtocol, nil)
+}
+
+func (d *dialRole) eof(s *session) { s.abort(io.ErrUnexpectedEOF) }
+
+func (d *dialRole) timeout(s *session, _ int64) { s.abort(ErrHandshakeTimeout) }
+
+func (d *dialRole) writeable(*session) bool { return false }
+
+func (d *dialRole) settle(*session) {}
+
+func (d *dialRole) write(*session, []byte, callbacks.Kind) error { return callbacks.ErrRole }
+
+// fail gives up: before there is a link by ending the search for one.
+func (d *dialRole) fail(s *session, err error) {
+	s.because(err)
+	if s.link != nil {
+		s.abort(err)
+		return
+	}
+	// Not from inside the callback that may have asked for it.
+	_ = s.l.r.Post(reactor.Func(func() {
+		if d.dialing != nil {
+			d.dialing.Cancel(err)
+		}
+	}))
+}
+
+func (d *dialRole) close(s *session, _ ws.StatusCode, _ string) error {
+	d.fail(s, callbacks.ErrClosed)
+	return nil
+}
+
+func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
+
+// closed is the one terminal callback of a client that was not established.
+func (d *dialRole) closed(s *session) {
+	s.because(callbacks.ErrClosed)
+	if d.info.Method != "RAW" {
+		_ = s.tell(callbacks.WSClientDropProtocol, nil)
+	}
+	s.l.handshake = handshake{s: s, response: d.refusal}
+	_ = s.tell(callbacks.ClientConnectionError, []byte(s.err.Error()))
+	s.l.handshake = handshake{}
+}

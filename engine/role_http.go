@@ -1,0 +1,451 @@
+package engine
+
+import (
+	"bytes"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// httpPhase is where an HTTP server's connection stands:
+//
+//	head --a request--> body --all of it--> answer --answered--> head
+//	  |                                        ^
+//	  +--a request without a body--------------+   (an upgrade leaves for another role)
+//
+// One transaction is in hand at a time. While its answer is awaited the connection
+// is not read, so pipelined requests wait in order, in the kernel.
+type httpPhase uint8
+
+const (
+	phaseHead httpPhase = iota
+	phaseBody
+	phaseAnswer
+)
+
+// httpFlag is a set of facts about an HTTP connection; those of one transaction
+// are cleared with it.
+type httpFlag uint16
+
+const (
+	httpServed   httpFlag = 1 << iota // the connection has had a request
+	httpReusable                      // the client lets it live on
+	httpHeld                          // the program answers later
+	httpAwaited                       // the client waits for 100 (Continue)
+	httpStarted                       // the response has begun
+	httpDone                          // ... and ended
+	httpBodyless                      // the response has a head only: HEAD, 204, 304
+	httpChunked                       // its body is chunked
+	httpRaw                           // the program writes head and all
+	httpCalling                       // inside a callback of the transaction
+
+	httpLasting = httpServed
+)
+
+// httpRole is the server side of an HTTP/1.1 connection.
+type httpRole struct {
+	port  *port
+	req   *http1.Request // of the transaction in hand
+	own   *http1.Request // where it lives once its buffer is gone, or while it is incomplete
+	body  http1.Body
+	extra []byte // fields the program added to the response
+	raw   *rawResponse
+	left  int64 // of the response's body; negative if not known
+	taken int64 // of the request's body
+	since int64 // when the head in hand began to arrive
+	phase httpPhase
+	flags httpFlag
+}
+
+// drainMost is how much of a body that nobody wants is read, to keep the
+// connection; a longer one costs the client the connection.
+const drainMost = 256 << 10
+
+func (h *httpRole) receive(s *session, b []byte) (int, error) {
+	switch h.phase {
+	case phaseHead:
+		return h.receiveHead(s, b)
+	case phaseBody:
+		return h.receiveBody(s, b)
+	}
+	s.pause(pauseAnswer)
+	return 0, nil
+}
+
+// receiveHead parses a request's head and begins its transaction.
+func (h *httpRole) receiveHead(s *session, b []byte) (int, error) {
+	l := s.l
+	req := h.own
+	if req == nil {
+		req = &l.request
+		req.Reset()
+	}
+	n, err := http1.ParseRequest(b, req, &l.e.limits.HTTP)
+	switch {
+	case err != nil:
+		h.refuse(s, err, 400)
+		return len(b), nil
+	case n > 0:
+		h.req = req
+		h.begin(s)
+	case h.own == nil:
+		h.own = l.takeRequest()
+		h.since = l.r.Now()
+		s.deadlineIn(l.e.limits.HeaderTimeout)
+		return h.receiveHead(s, b) // once more, so that own remembers how far it got
+	}
+	return n, nil
+}
+
+// begin takes the request through its callbacks.
+func (h *httpRole) begin(s *session) {
+	s.l.counters.requests++
+	h.flags = h.flags&httpLasting | httpServed
+	req := h.req
+	s.vh = h.port.byHost(req.Host())
+	if req.KeepAlive() && !s.l.draining {
+		h.flags |= httpReusable
+	}
+	if req.ExpectContinue() {
+		h.flags |= httpAwaited
+	}
+	framing := req.Framing()
+	if framing.Kind == http1.ContentLength && framing.Length > s.l.e.limits.Body {
+		h.refuse(s, errBodyTooLong, 413)
+		return
+	}
+	h.body.Start(framing, &s.l.e.limits.HTTP)
+	h.taken = 0
+	h.phase = phaseAnswer
+	if !framing.Empty() {
+		h.phase = phaseBody
+	}
+	if _, ok := req.Upgrade(); ok && req.Header().HasToken("Upgrade", "websocket") {
+		h.upgrade(s)
+		return
+	}
+	h.flags |= httpCalling
+	h.serve(s)
+	h.flags &^= httpCalling
+	h.keepHead(s)
+	h.proceed(s)
+}
+
+var errBodyTooLong = http1.NewError(413, "the body is too long")
+
+// serve routes the request to its protocol.
+func (h *httpRole) serve(s *session) {
+	path := h.req.Path()
+	if err := s.tell(callbacks.FilterHTTPConnection, path); err != nil {
+		h.refuse(s, err, 403)
+		return
+	}
+	m, rest := s.vh.mounted(path)
+	s.proto = s.vh.first()
+	if m != nil && m.status == 0 {
+		s.proto = m.protocol
+	}
+	if err := s.tell(callbacks.HTTPBindProtocol, nil); err != nil {
+		h.refuse(s, err, 500)
+		return
+	}
+	if err := s.tell(callbacks.CheckAccessRights, path); err != nil {
+		h.refuse(s, err, 401)
+		return
+	}
+	if m != nil && m.status != 0 {
+		_ = h.addHeader("Location", m.location)
+		_ = h.respond(s, m.status, "", nil)
+		return
+	}
+	h.called(s, s.tell(callbacks.HTTP, rest))
+	if s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone == 0 && expectsCompletion(h.req.Method()) {
+		h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
+	}
+}
+
+// expectsCompletion tells the methods whose requests have a body by their
+// meaning: a program that answers in HTTPBodyCompletion answers them also when
+// the body is missing.
+func expectsCompletion(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
+	}
+	return false
+}
+
+// called looks at what a callback of the transaction returned.
+func (h *httpRole) called(s *session, err error) {
+	if err != nil && s.state == stateOpen {
+		h.fail(s, err)
+	}
+}
+
+// keepHead gives a transaction that goes on memory of its own for its head.
+func (h *httpRole) keepHead(s *session) {
+	over := s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone != 0
+	if h.req == nil || h.own != nil || over {
+		return
+	}
+	h.own = s.l.takeRequest()
+	h.req.CopyTo(h.own)
+	h.req = h.own
+}
+
+// receiveBody gives the program a piece of the body.
+func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
+	if h.flags&httpAwaited != 0 {
+		h.flags &^= httpAwaited // it did not wait
+	}
+	n, data, done, err := h.body.Next(b)
+	if err != nil {
+		h.refuse(s, err, 400)
+		return n, nil
+	}
+	h.taken += int64(len(data))
+	if h.taken > s.l.e.limits.Body {
+		h.refuse(s, errBodyTooLong, 413)
+		return n, nil
+	}
+	h.flags |= httpCalling
+	if len(data) > 0 {
+		h.bodyPiece(s, data)
+	}
+	if done && s.state == stateOpen {
+		h.phase = phaseAnswer
+		if h.flags&httpDone == 0 {
+			h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
+		}
+	}
+	h.flags &^= httpCalling
+	h.proceed(s)
+	return n, nil
+}
+
+func (h *httpRole) bodyPiece(s *session, data []byte) {
+	if h.flags&httpDone == 0 {
+		h.called(s, s.lend(callbacks.HTTPBody, data))
+		return
+	}
+	// The answer is complete and nobody wants the rest.
+	if h.taken > drainMost {
+		s.shut(nil)
+	}
+}
+
+// proceed moves the transaction on after a callback, or after an answer that came
+// from elsewhere.
+func (h *httpRole) proceed(s *session) {
+	if s.state != stateOpen || h.req == nil {
+		return
+	}
+	switch {
+	case h.phase == phaseBody:
+		h.wantBody(s)
+	case h.flags&httpDone != 0:
+		h.end(s)
+	case h.flags&(httpStarted|httpHeld) == 0:
+		h.unanswered(s)
+	default:
+		s.pause(pauseAnswer)
+	}
+}
+
+// wantBody goes on to the body, which the client may be holding back.
+func (h *httpRole) wantBody(s *session) {
+	switch {
+	case h.flags&(httpAwaited|httpDone) == httpAwaited|httpDone:
+		s.shut(nil) // answered without it: the client will not send it
+		return
+	case h.flags&httpAwaited != 0:
+		h.sendContinue(s)
+	}
+	s.deadlineIn(s.l.e.limits.BodyTimeout)
+}
+
+// sendContinue lets the client go on with its body (RFC 9110 10.1.1).
+func (h *httpRole) sendContinue(s *session) {
+	h.flags &^= httpAwaited
+	s.commit(append(s.begin(), "HTTP/1.1 100 Continue\r\n\r\n"...))
+}
+
+// unanswered answers for a program that did not: nobody knows the path, or the
+// program forgot.
+func (h *httpRole) unanswered(s *session) {
+	status := 404
+	if h.taken > 0 || expectsCompletion(h.req.Method()) {
+		status = 500
+		s.l.e.log.Error("engine: a request was not answered", "protocol", s.proto.Name, "path", string(h.req.Path()))
+	}
+	h.status(s, status)
+	h.end(s)
+}
+
+// end finishes the transaction and makes the connection ready for the next.
+func (h *httpRole) end(s *session) {
+	h.drop(s)
+	if h.flags&httpReusable == 0 || s.l.draining {
+		s.shut(nil)
+		return
+	}
+	h.phase = phaseHead
+	s.deadlineIn(s.l.e.limits.IdleTimeout)
+	s.unpause(pauseAnswer)
+}
+
+// drop lets go of what belongs to the transaction.
+func (h *httpRole) drop(s *session) {
+	if h.req == nil {
+		return
+	}
+	if s.proto != nil {
+		_ = s.tell(callbacks.HTTPDropProtocol, nil)
+	}
+	h.req = nil
+	if h.own != nil {
+		s.l.giveRequest(h.own)
+		h.own = nil
+	}
+	h.extra, h.raw = h.extra[:0], nil
+	h.flags &= httpLasting | httpReusable
+	s.proto = nil
+}
+
+// refuse answers err and closes; other is the status of an error that has none.
+func (h *httpRole) refuse(s *session, err error, other int) {
+	s.because(err)
+	if h.flags&httpStarted != 0 && h.flags&httpDone == 0 {
+		s.abort(err) // half a response cannot be taken back
+		return
+	}
+	h.flags &^= httpReusable
+	if h.flags&httpDone == 0 {
+		h.status(s, s.statusFor(err, other))
+	}
+	h.phase = phaseAnswer
+	s.shut(err)
+}
+
+// fail answers a callback's error.
+func (h *httpRole) fail(s *session, err error) {
+	if err == callbacks.ErrClose {
+		h.flags &^= httpReusable
+		if h.req == nil || h.flags&httpDone != 0 {
+			s.shut(nil)
+		} else if h.flags&httpStarted == 0 || h.left < 0 && h.flags&httpChunked == 0 {
+			s.shut(nil) // a raw response may end by closing
+		} else {
+			s.abort(err)
+		}
+		return
+	}
+	h.refuse(s, err, 500)
+}
+
+func (h *httpRole) eof(s *session) {
+	switch h.phase {
+	case phaseBody:
+		h.refuse(s, h.body.EOF(), 400)
+	case phaseHead:
+		s.shut(nil)
+	}
+	// In phaseAnswer the client has said all it wanted and gets its answer.
+}
+
+func (h *httpRole) writeable(s *session) bool {
+	if h.req == nil {
+		return false
+	}
+	h.flags |= httpCalling
+	h.called(s, s.tell(callbacks.HTTPWriteable, nil))
+	h.flags &^= httpCalling
+	if h.phase == phaseAnswer && h.flags&httpDone != 0 {
+		h.proceed(s)
+	}
+	return true
+}
+
+// settle follows an answer that came from outside the transaction's callbacks.
+func (h *httpRole) settle(s *session) {
+	if h.req != nil && h.phase == phaseAnswer && h.flags&httpDone != 0 {
+		h.end(s)
+	}
+}
+
+func (h *httpRole) timeout(s *session, now int64) {
+	lim := &s.l.e.limits
+	switch h.phase {
+	case phaseHead:
+		h.headTimeout(s, now)
+	case phaseBody:
+		switch due := s.seen + int64(lim.BodyTimeout); {
+		case s.paused != 0:
+			s.seen = now
+			s.deadlineIn(lim.BodyTimeout)
+		case due > now:
+			s.deadlineAt(due)
+		default:
+			h.refuse(s, errBodyTimeout, 408)
+		}
+	}
+}
+
+var (
+	errHeadTimeout = http1.NewError(408, "the head took too long")
+	errBodyTimeout = http1.NewError(408, "the body took too long")
+)
+
+// headTimeout ends a connection that has been idle, and answers one that has sent
+// half a head.
+func (h *httpRole) headTimeout(s *session, now int64) {
+	lim := &s.l.e.limits
+	if h.own != nil {
+		if due := h.since + int64(lim.HeaderTimeout); due > now {
+			s.deadlineAt(due)
+		} else {
+			h.refuse(s, errHeadTimeout, 408)
+		}
+		return
+	}
+	wait := lim.IdleTimeout
+	if h.flags&httpServed == 0 {
+		wait = lim.HeaderTimeout
+	}
+	if due := s.seen + int64(wait); due > now {
+		s.deadlineAt(due)
+	} else {
+		s.shut(nil)
+	}
+}
+
+func (h *httpRole) goodbye(s *session) {
+	h.flags &^= httpReusable
+	if h.phase == phaseHead && h.own == nil {
+		s.shut(nil)
+	}
+}
+
+func (h *httpRole) closed(s *session) {
+	served := h.flags&httpServed != 0
+	proto := s.proto
+	h.drop(s)
+	if served {
+		s.proto = proto
+		_ = s.tell(callbacks.ClosedHTTP, nil)
+	}
+	if h.own != nil {
+		s.l.giveRequest(h.own)
+	}
+	s.l.giveHTTPRole(h)
+}
+
+// close ends the connection when what was answered is delivered.
+func (h *httpRole) close(s *session, _ ws.StatusCode, _ string) error {
+	h.fail(s, callbacks.ErrClose)
+	return nil
+}
+
+// isHead tells whether the response must have no body because of the request.
+func (h *httpRole) isHead() bool { return h.req != nil && bytes.Equal(h.req.Method(), []byte("HEAD")) }

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// ErrMessageTooLong ends a session whose Codec leaves more than
+// Limits.RawMessage bytes of an incomplete message.
+var ErrMessageTooLong = errors.New("engine: the message is too long")
+
+// rawRole is a session without a protocol of the engine's: its bytes go to the
+// program as they come, or through its Codec.
+type rawRole struct {
+	decoder codec.Decoder // nil without a Codec
+}
+
+// openRaw makes s a raw session of p.
+func (s *session) openRaw(p *callbacks.Protocol, first callbacks.Reason) {
+	w := &rawRole{}
+	if p.Codec != nil {
+		w.decoder = p.Codec.NewDecoder()
+	}
+	s.proto = p
+	s.become(w)
+	s.deadlineAt(0)
+	s.setWriteLimits()
+	if err := s.tell(callbacks.RawSktBindProtocol, nil); err != nil {
+		s.fail(err)
+		return
+	}
+	s.tellOrFail(first, nil)
+}
+
+func (w *rawRole) receive(s *session, b []byte) (int, error) {
+	if w.decoder == nil {
+		return len(b), s.lend(callbacks.RawRX, b)
+	}
+	n, msg, ok, err := w.decoder.Next(b)
+	switch {
+	case err != nil:
+		w.breach(s, err)
+		return len(b), nil
+	case ok:
+		s.l.counters.messagesIn++
+		err = s.lend(callbacks.RawRX, msg)
+	case n == 0 && len(b) > s.l.e.limits.RawMessage:
+		w.breach(s, ErrMessageTooLong)
+		return len(b), nil
+	}
+	return n, err
+}
+
+// breach ends a session whose peer broke the codec's protocol.
+func (w *rawRole) breach(s *session, err error) {
+	var c *codec.Error
+	if errors.As(err, &c) && s.room(len(c.Answer)) == nil {
+		s.appendBytes(c.Answer)
+	}
+	s.shut(err)
+}
+
+func (w *rawRole) write(s *session, p []byte, kind callbacks.Kind) error {
+	if err := s.room(len(p)); err != nil {
+		return err
+	}
+	proto := s.Protocol()
+	switch kind {
+	case callbacks.WriteRaw, callbacks.WriteHTTPFinal:
+		s.appendBytes(p)
+		return nil
+	case callbacks.WriteText, callbacks.WriteBinary:
+		if proto.Codec == nil {
+			s.appendBytes(p)
+			return nil
+		}
+	default:
+		return callbacks.ErrKind
+	}
+	b := s.begin()
+	out, err := proto.Codec.Append(b, p)
+	if err != nil {
+		s.commit(b)
+		return err
+	}
+	s.l.counters.messagesOut++
+	s.commit(out)
+	return nil
+}
+
+func (w *rawRole) close(s *session, _ ws.StatusCode, _ string) error {
+	s.shut(nil)
+	return nil
+}
+
+// fail closes: there is no way to tell the peer why.
+func (w *rawRole) fail(s *session, err error) {
+	if errors.Is(err, callbacks.ErrClose) {
+		err = nil
+	} else {
+		s.unexpected(err)
+	}
+	s.shut(err)
+}
+
+func (w *rawRole) eof(s *session) { s.shut(nil) }
+
+func (w *rawRole) writeable(s *session) bool {
+	s.tellOrFail(callbacks.RawWriteable, nil)
+	return true
+}
+
+func (w *rawRole) timeout(*session, int64) {}
+func (w *rawRole) settle(*session)         {}
+func (w *rawRole) goodbye(s *session)      { s.shut(nil) }
+
+func (w *rawRole) closed(s *session) {
+	_ = s.tell(callbacks.RawSktDropProtocol, nil)
+	_ = s.tell(callbacks.RawClose, nil)
+}
+
+// deadRole is that of a session which has none: before it has begun, and when
+// it is over.
+type deadRole struct{}
+
+func (*deadRole) receive(_ *session, b []byte) (int, error)    { return len(b), nil }
+func (*deadRole) eof(*session)                                 {}
+func (*deadRole) writeable(*session) bool                      { return false }
+func (*deadRole) timeout(*session, int64)                      {}
+func (*deadRole) settle(*session)                              {}
+func (*deadRole) fail(*session, error)                         {}
+func (*deadRole) goodbye(*session)                             {}
+func (*deadRole) closed(*session)                              {}
+func (*deadRole) write(*session, []byte, callbacks.Kind) error { return callbacks.ErrRole }
+func (*deadRole) close(*session, ws.StatusCode, string) error  { return callbacks.ErrRole }

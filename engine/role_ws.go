@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// ErrHangup ends a WebSocket whose peer has been silent for
+// Limits.HangupTimeout, also after a ping.
+var ErrHangup = errors.New("engine: the peer does not answer")
+
+// ErrCloseTimeout ends a WebSocket whose peer did not answer the close frame
+// within Limits.CloseTimeout.
+var ErrCloseTimeout = errors.New("engine: the peer did not finish the close handshake")
+
+// wsFlag is a set of facts about a WebSocket.
+type wsFlag uint8
+
+const (
+	wsClosed   wsFlag = 1 << iota // our close frame is sent, nothing may follow it
+	wsPeerDone                    // the peer's close frame has come
+	wsPinged                      // a ping is waiting for any sign of life
+	wsSending                     // a fragmented message is being sent
+)
+
+// wsRole is a WebSocket, on either side:
+//
+//	open --Close, error: our frame--> closing --the peer's frame--> done --> TCP closes
+//	  |                                  |                           ^       (server: now;
+//	  +--the peer's frame: we echo it----+---------------------------+       client: waits for FIN)
+//	                                     +--CloseTimeout--> abort
+type wsRole struct {
+	reader ws.Reader
+	msg    ws.Assembler
+	reason string
+	code   ws.StatusCode // what ended it, 0 while it is open
+	flags  wsFlag
+}
+
+// controlMost is the longest payload of a control frame (RFC 6455 5.5).
+const controlMost = 125
+
+// piece is what Session.Kind and its neighbours tell about the message in hand.
+type piece struct {
+	s            *session
+	first, final bool
+	remaining    uint64
+}
+
+// openWS makes s a WebSocket.
+func (s *session) openWS() *wsRole {
+	w := &wsRole{}
+	if s.isClient() {
+		w.reader.Side = ws.Client
+	}
+	s.become(w)
+	s.l.counters.websockets++
+	s.deadlineIn(s.l.e.limits.PingInterval)
+	return w
+}
+
+func (w *wsRole) receive(s *session, b []byte) (int, error) {
+	l := s.l
+	lim := ws.Limits{Frame: l.e.limits.Frame, Message: l.e.limits.Message}
+	if m := s.proto.MaxMessage; m > 0 {
+		lim.Message, lim.Frame = m, m
+	}
+	n, err := w.reader.Receive(b, &lim, &l.event)
+	if err != nil {
+		w.breach(s, err)
+		return n, nil
+	}
+	switch ev := &l.event; ev.Kind {
+	case ws.Data:
+		err = w.data(s, ev, lim.Message)
+	case ws.Ping:
+		w.control(s, ws.OpPong, ev.Payload)
+	case ws.Pong:
+		err = s.lend(w.pick(callbacks.ReceivePong, callbacks.ClientReceivePong), ev.Payload)
+	case ws.Close:
+		err = w.peerClose(s, ev)
+	}
+	return n, err
+}
+
+// pick chooses between the reasons of the two sides.
+func (w *wsRole) pick(server, client callbacks.Reason) callbacks.Reason {
+	if w.reader.Side == ws.Client {
+		return client
+	}
+	return server
+}
+
+// data delivers a piece of a message, or the message when it is whole.
+func (w *wsRole) data(s *session, ev *ws.Event, limit int64) error {
+	if w.flags&wsClosed != 0 {
+		return nil // the program has closed; RFC 6455 5.5.1 lets us drop the rest
+	}
+	p := &s.l.piece
+	*p = piece{s: s, first: true, final: true}
+	defer p.clear()
+	reason := w.pick(callbacks.Receive, callbacks.ClientReceive)
+	if s.proto.RxBufferSize > 0 {
+		return w.pieces(s, ev, reason)
+	}
+	if ev.First && ev.Final {
+		s.l.counters.messagesIn++
+		return s.lend(reason, ev.Payload)
+	}
+	msg, done, err := w.msg.Add(ev, limit)
+	if err != nil {
+		w.breach(s, err)
+	}
+	if !done {
+		return nil
+	}
+	s.l.counters.messagesIn++
+	err = s.lend(reason, msg)
+	w.msg.Release()
+	return err
+}
+
+func (p *piece) clear() { p.s = nil }
+
+// pieces delivers a piece in parts of RxBufferSize.
+func (w *wsRole) pieces(s *session, ev *ws.Event, reason callbacks.Reason) error {
+	p, b := &s.l.piece, ev.Payload
+	p.first = ev.First
+	for most := s.proto.RxBufferSize; ; p.first = false {
+		part := b[:min(len(b), most)]
+		b = b[len(part):]
+		p.final = ev.Final && len(b) == 0
+		p.remaining = ev.Remaining + uint64(len(b))
+		if p.final {
+			s.l.counters.messagesIn++
+		}
+		if err := s.lend(reason, part); err != nil || len(b) == 0 || w.flags&wsClosed != 0 {
+			return err
+		}
+	}
+}
+
+// peerClose answers the peer's close frame and ends the session.
+func (w *wsRole) peerClose(s *session, ev *ws.Event) error {
+	w.flags |= wsPeerDone
+	if w.flags&wsClosed == 0 {
+		w.code, w.reason = ev.Code, string(ev.Reason)
+		var in [controlMost]byte
+		raw := closePayload(in[:0], ev)
+		if err := s.tell(callbacks.WSPeerInitiatedClose, raw); err != nil && !errors.Is(err, callbacks.ErrClose) {
+			code, reason := s.closeFor(err)
+			w.sendClose(s, code, reason)
+		}
+		w.sendClose(s, ev.Code, string(ev.Reason))
+	} else {
+		w.code, w.reason = ev.Code, string(ev.Reason)
+	}
+	w.done(s, nil)
+	return nil
+}
+
+// closePayload is the payload of a close frame as it was on the wire.
+func closePayload(dst []byte, ev *ws.Event) []byte {
+	if ev.Code == ws.StatusNoStatusRcvd {
+		return nil
+	}
+	return append(binary.BigEndian.AppendUint16(dst, uint16(ev.Code)), ev.Reason...)
+}
+
+// done ends TCP after both close frames: the server closes, the client waits for
+// that (RFC 6455 7.1.1) but not for ever.
+func (w *wsRole) done(s *session, err error) {
+	s.because(err)
+	if w.reader.Side == ws.Server {
+		s.shut(nil)
+		return
+	}
+	s.deadlineIn(s.l.e.limits.CloseTimeout)
+}
+
+// sendClose sends our close frame, once.
+func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
+	if w.flags&wsClosed != 0 {
+		return
+	}
+	w.flags |= wsClosed
+	w.msg.Release()
+	b := s.begin()
+	if w.reader.Side == ws.Client {
+		b = ws.AppendMaskedClose(b, s.l.keys.Next(), code, reason)
+	} else {
+		b = ws.AppendClose(b, code, reason)
+	}
+	s.commit(b)
+}
+
+// closeWith begins the close handshake.
+func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
+	if w.flags&(wsClosed|wsPeerDone) == 0 {
+		w.code, w.reason = code, reason
+		if code == 0 {
+			w.code = ws.StatusNoStatusRcvd
+		}
+	}
+	w.sendClose(s, code, reason)
+	if w.flags&wsPeerDone == 0 {
+		s.unpause(pauseUser) // or the peer's answer could not be seen
+		s.deadlineIn(s.l.e.limits.CloseTimeout)
+	}
+}
+
+func (w *wsRole) close(s *session, code ws.StatusCode, reason string) error {
+	if w.flags&wsClosed != 0 {
+		return callbacks.ErrClosed
+	}
+	if code != 0 && !ws.ValidCloseCode(code) {
+		return &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
+	}
+	w.closeWith(s, code, reason)
+	return nil
+}
+
+// breach answers a peer that broke the protocol or a limit. There is no point in
+// waiting for its close frame (RFC 6455 7.1.7).
+func (w *wsRole) breach(s *session, err error) {
+	var c *ws.CloseError
+	if !errors.As(err, &c) {
+		c = ws.ErrReservedOpCode
+	}
+	if w.flags&wsClosed == 0 {
+		w.code, w.reason = c.Code, c.Reason
+	}
+	w.sendClose(s, c.Code, c.Reason)
+	s.shut(err)
+}
+
+// fail sends the close frame that a program's error stands for.
+func (w *wsRole) fail(s *session, err error) {
+	if !errors.Is(err, callbacks.ErrClose) {
+		s.because(err)
+	}
+	code, reason := s.closeFor(err)
+	w.closeWith(s, code, reason)
+}
+
+func (w *wsRole) eof(s *session) {
+	switch {
+	case w.flags&wsPeerDone != 0 && w.flags&wsClosed != 0:
+		s.shut(nil)
+	default:
+		if w.flags&wsClosed == 0 {
+			w.code, w.reason = ws.StatusAbnormalClosure, ""
+		}
+		s.shut(errTruncated)
+	}
+}
+
+var errTruncated = errors.New("engine: the peer closed the connection without a close frame")
+
+func (w *wsRole) writeable(s *session) bool {
+	if w.flags&wsClosed == 0 {
+		s.tellOrFail(w.pick(callbacks.ServerWriteable, callbacks.ClientWriteable), nil)
+	}
+	return true
+}
+
+func (w *wsRole) timeout(s *session, now int64) {
+	lim := &s.l.e.limits
+	switch quiet := time.Duration(now - s.seen); {
+	case w.flags&wsClosed != 0 && w.flags&wsPeerDone != 0:
+		s.shut(nil)
+	case w.flags&wsClosed != 0:
+		w.code, w.reason = ws.StatusAbnormalClosure, ""
+		s.abort(ErrCloseTimeout)
+	case s.paused != 0:
+		s.seen = now // it is we who do not listen
+		s.deadlineIn(lim.PingInterval)
+	case quiet >= lim.HangupTimeout:
+		w.code = ws.StatusAbnormalClosure
+		s.abort(ErrHangup)
+	case quiet >= lim.PingInterval && w.flags&wsPinged == 0:
+		w.flags |= wsPinged
+		w.control(s, ws.OpPing, nil)
+		s.deadlineAt(s.seen + int64(lim.HangupTimeout))
+	default:
+		w.flags &^= wsPinged
+		s.deadlineAt(max(s.seen+int64(lim.PingInterval), now+1))
+	}
+}
+
+func (w *wsRole) settle(*session) {}
+
+func (w *wsRole) goodbye(s *session) { w.closeWith(s, ws.StatusGoingAway, "") }
+
+func (w *wsRole) closed(s *session) {
+	w.msg.Release()
+	s.l.counters.websockets--
+	if w.code == 0 {
+		w.code = ws.StatusAbnormalClosure
+	}
+	_ = s.tell(w.pick(callbacks.WSServerDropProtocol, callbacks.WSClientDropProtocol), nil)
+	_ = s.tell(w.pick(callbacks.Closed, callbacks.ClientClosed), nil)
+}

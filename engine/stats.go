@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/penstock-go/penstock/reactor"
+)
+
+// Stats is a snapshot of what the engine counts.
+type Stats struct {
+	// Stats are the sockets'.
+	reactor.Stats
+	// Sessions and WebSockets are how many are open now.
+	Sessions, WebSockets int64
+	// Requests is how many HTTP requests have been received, upgrades included.
+	Requests int64
+	// MessagesIn and MessagesOut are how many WebSocket messages were received and
+	// sent, whole.
+	MessagesIn, MessagesOut int64
+	// Refused is how many connections Limits.Connections and ConnectionsPerIP have
+	// turned away.
+	Refused int64
+}
+
+// counters are plain numbers that a loop counts in; after each event it publishes
+// what has changed, so that counting costs next to nothing.
+type counters struct {
+	tally
+	published tally
+	shared    [tallies]atomic.Int64
+}
+
+type tally struct {
+	sessions, websockets, requests, messagesIn, messagesOut int64
+}
+
+const tallies = 5
+
+func (t *tally) list() [tallies]int64 {
+	return [tallies]int64{t.sessions, t.websockets, t.requests, t.messagesIn, t.messagesOut}
+}
+
+func (c *counters) publish() {
+	if c.tally == c.published {
+		return
+	}
+	was := c.published.list()
+	for i, n := range c.tally.list() {
+		if n != was[i] {
+			c.shared[i].Store(n)
+		}
+	}
+	c.published = c.tally
+}
+
+// Stats may be called from any goroutine, at any time.
+func (e *Engine) Stats() Stats {
+	var s Stats
+	e.mu.Lock()
+	r, loops := e.r, e.loops
+	e.mu.Unlock()
+	if r != nil {
+		s.Stats = r.Stats()
+	}
+	for _, l := range loops {
+		c := &l.counters.shared
+		s.Sessions += c[0].Load()
+		s.WebSockets += c[1].Load()
+		s.Requests += c[2].Load()
+		s.MessagesIn += c[3].Load()
+		s.MessagesOut += c[4].Load()
+	}
+	s.Refused = e.admission.refused.Load()
+	return s
+}

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// upgrade answers a request for a WebSocket (RFC 6455 4.2). It is the one place
+// where an HTTP connection turns into something else on the server's side.
+func (h *httpRole) upgrade(s *session) {
+	h.flags &^= httpReusable // whatever is answered but 101 closes
+	if err := h.checkUpgrade(); err != nil {
+		if err.Status == 426 {
+			_ = h.addHeader426()
+		}
+		h.refuseUpgrade(s, err, 400)
+		return
+	}
+	if err := s.tell(callbacks.HTTPConfirmUpgrade, []byte("websocket")); err != nil {
+		h.refuseUpgrade(s, err, 403)
+		return
+	}
+	name, err := ws.SelectProtocol(h.req.Header().Values("Sec-WebSocket-Protocol"), s.vh.names)
+	if err != nil {
+		h.refuseUpgrade(s, err, 400)
+		return
+	}
+	s.proto = h.wsProtocol(s, name)
+	if err := h.filterUpgrade(s, name); err != nil {
+		return
+	}
+	h.accept(s, name)
+}
+
+var (
+	errUpgradeMethod  = &http1.Error{Status: 405, Text: "an upgrade to WebSocket must be a GET", Remote: true}
+	errUpgradeBody    = &http1.Error{Status: 400, Text: "an upgrade to WebSocket must have no body", Remote: true}
+	errUpgradeVersion = &http1.Error{Status: 426, Text: "only version 13 of WebSocket is known", Remote: true}
+	errUpgradeKey     = &http1.Error{Status: 400, Text: "Sec-WebSocket-Key is missing, repeated or malformed", Remote: true}
+)
+
+// checkUpgrade holds the request against RFC 6455 4.2.1.
+func (h *httpRole) checkUpgrade() *http1.Error {
+	f := h.req.Header()
+	version, _ := f.Get("Sec-WebSocket-Version")
+	key, _ := f.Get("Sec-WebSocket-Key")
+	switch {
+	case string(h.req.Method()) != "GET":
+		return errUpgradeMethod
+	case !h.req.Framing().Empty():
+		return errUpgradeBody
+	case string(version) != ws.Version || f.Count("Sec-WebSocket-Version") != 1:
+		return errUpgradeVersion
+	case f.Count("Sec-WebSocket-Key") != 1 || !ws.ValidKey(key):
+		return errUpgradeKey
+	}
+	return nil
+}
+
+// addHeader426 names the version that is spoken (RFC 6455 4.4).
+func (h *httpRole) addHeader426() error {
+	h.extra = http1.AppendField(h.extra[:0], "Sec-WebSocket-Version", ws.Version)
+	h.extra = http1.AppendField(h.extra, "Upgrade", "websocket")
+	return nil
+}
+
+// wsProtocol is what the WebSocket is bound to: the subprotocol it asked for, the
+// mount it came by, the vhost's first.
+func (h *httpRole) wsProtocol(s *session, name string) *callbacks.Protocol {
+	if name != "" {
+		return s.vh.protocol(name)
+	}
+	if m, _ := s.vh.mounted(h.req.Path()); m != nil && m.protocol != nil {
+		return m.protocol
+	}
+	return s.vh.first()
+}
+
+// filterUpgrade asks the program, which may refuse.
+func (h *httpRole) filterUpgrade(s *session, name string) error {
+	for _, ask := range [...]struct {
+		r     callbacks.Reason
+		in    []byte
+		other int
+	}{
+		{callbacks.WSServerBindProtocol, nil, 500},
+		{callbacks.FilterProtocolConnection, []byte(name), 403},
+		{callbacks.AddHeaders, nil, 500},
+	} {
+		if err := s.tell(ask.r, ask.in); err != nil {
+			_ = s.tell(callbacks.WSServerDropProtocol, nil)
+			h.refuseUpgrade(s, err, ask.other)
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseUpgrade answers like refuse, but keeps fields that were added for the
+// answer, and the session is bound to nothing any more.
+func (h *httpRole) refuseUpgrade(s *session, err error, other int) {
+	s.proto = nil
+	s.because(err)
+	status := s.statusFor(err, other)
+	_ = h.respond(s, status, "text/plain", append([]byte(http1.StatusText(status)), '\n'))
+	s.shut(err)
+}
+
+// accept answers 101 and changes the role. The head stays readable while
+// Established runs, and for good if the protocol wants that.
+func (h *httpRole) accept(s *session, name string) {
+	key, _ := h.req.Header().Get("Sec-WebSocket-Key")
+	b := http1.AppendStatusLine(s.begin(), 101)
+	b = append(b, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = append(ws.AppendAccept(b, key), "\r\n"...)
+	if name != "" {
+		b = http1.AppendField(b, "Sec-WebSocket-Protocol", name)
+	}
+	b = append(b, h.extra...)
+	s.commit(http1.AppendEnd(b))
+
+	if s.proto.RetainHead {
+		s.extend().head = new(http1.Request)
+		h.req.CopyTo(s.ext.head)
+	}
+	s.setWriteLimits()
+	s.openWS()
+	s.l.handshake = handshake{s: s, request: h.req}
+	s.tellOrFail(callbacks.Established, nil)
+	s.l.handshake = handshake{}
+	if h.own != nil {
+		s.l.giveRequest(h.own)
+	}
+	s.l.giveHTTPRole(h)
+}
+
+// handshake is the head of the upgrade in hand.
+type handshake struct {
+	s        *session
+	request  *http1.Request
+	response *http1.Response
+}

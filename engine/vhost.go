@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/penstock-go/penstock/callbacks"
+)
+
+// vhost is a Vhost in use.
+type vhost struct {
+	name      string
+	suffix    string // of "*.suffix", with the dot
+	protocols []*callbacks.Protocol
+	names     []string // of the protocols, for subprotocol selection
+	mounts    []mount  // longest path first
+	raw       *callbacks.Protocol
+}
+
+type mount struct {
+	Mount
+	protocol *callbacks.Protocol
+}
+
+func newVhost(cfg Vhost) *vhost {
+	v := &vhost{name: strings.ToLower(cfg.Name)}
+	if rest, ok := strings.CutPrefix(v.name, "*"); ok {
+		v.suffix = rest
+	}
+	for _, p := range slices.Clone(cfg.Protocols) {
+		v.protocols = append(v.protocols, &p)
+		if p.Name != "" {
+			v.names = append(v.names, p.Name)
+		}
+	}
+	for _, m := range cfg.Mounts {
+		m.path = strings.TrimRight(m.path, "/")
+		v.mounts = append(v.mounts, mount{m, v.protocol(m.protocol)})
+	}
+	slices.SortStableFunc(v.mounts, func(a, b mount) int { return len(b.path) - len(a.path) })
+	if cfg.RawProtocol != "" {
+		v.raw = v.protocol(cfg.RawProtocol)
+	}
+	return v
+}
+
+// protocol finds one by name, or nil.
+func (v *vhost) protocol(name string) *callbacks.Protocol {
+	for _, p := range v.protocols {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// first is the protocol that gets what belongs to no other.
+func (v *vhost) first() *callbacks.Protocol { return v.protocols[0] }
+
+// mounted finds where path leads and what is left of it, or nil.
+func (v *vhost) mounted(path []byte) (*mount, []byte) {
+	for i := range v.mounts {
+		m := &v.mounts[i]
+		if len(path) >= len(m.path) && string(path[:len(m.path)]) == m.path &&
+			(len(path) == len(m.path) || path[len(m.path)] == '/') {
+			return m, path[len(m.path):]
+		}
+	}
+	return nil, path
+}
+
+// port is the vhosts that share a listening socket; the first is the default.
+type port struct {
+	vhosts []*vhost
+}
+
+// byHost finds the vhost for the value of Host: the exact name, the longest
+// "*.suffix", the first.
+func (p *port) byHost(host []byte) *vhost {
+	if len(p.vhosts) == 1 {
+		return p.vhosts[0]
+	}
+	name := strings.ToLower(string(withoutPort(host)))
+	best := p.vhosts[0]
+	for _, v := range p.vhosts {
+		if v.name == name && name != "" {
+			return v
+		}
+	}
+	longest := 0
+	for _, v := range p.vhosts {
+		if len(v.suffix) > longest && len(name) > len(v.suffix) && strings.HasSuffix(name, v.suffix) {
+			best, longest = v, len(v.suffix)
+		}
+	}
+	return best
+}
+
+// withoutPort cuts ":port" off, but not into an IPv6 address.
+func withoutPort(host []byte) []byte {
+	i := bytes.LastIndexByte(host, ':')
+	if i < 0 || bytes.IndexByte(host[i:], ']') >= 0 {
+		return host
+	}
+	return host[:i]
+}

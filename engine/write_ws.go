@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// write sends p as one frame.
+func (w *wsRole) write(s *session, p []byte, kind callbacks.Kind) error {
+	if w.flags&wsClosed != 0 {
+		return callbacks.ErrClosed
+	}
+	op, err := w.opcode(kind, len(p))
+	if err != nil {
+		return err
+	}
+	if err := s.room(len(p) + ws.MaxHeaderSize); err != nil {
+		return err
+	}
+	if !op.IsControl() {
+		w.flags &^= wsSending
+		if !kind.Fin() {
+			w.flags |= wsSending
+		} else {
+			s.l.counters.messagesOut++
+		}
+	}
+	w.frame(s, op, kind.Fin(), p)
+	return nil
+}
+
+// opcode finds the opcode of kind and whether it may be sent now.
+func (w *wsRole) opcode(kind callbacks.Kind, n int) (ws.OpCode, error) {
+	sending := w.flags&wsSending != 0
+	switch kind.Base() {
+	case callbacks.WriteText, callbacks.WriteBinary:
+		if sending {
+			return 0, callbacks.ErrFragment
+		}
+		if kind.Base() == callbacks.WriteText {
+			return ws.OpText, nil
+		}
+		return ws.OpBinary, nil
+	case callbacks.WriteContinuation:
+		if !sending {
+			return 0, callbacks.ErrFragment
+		}
+		return ws.OpContinuation, nil
+	case callbacks.WritePing, callbacks.WritePong:
+		if n > controlMost {
+			return 0, callbacks.ErrTooLong
+		}
+		if kind == callbacks.WritePing {
+			return ws.OpPing, nil
+		}
+		return ws.OpPong, nil
+	}
+	return 0, callbacks.ErrKind
+}
+
+func (w *wsRole) frame(s *session, op ws.OpCode, fin bool, p []byte) {
+	b := s.begin()
+	switch {
+	case w.reader.Side == ws.Client:
+		s.commit(ws.AppendMaskedFrame(b, op, fin, s.l.keys.Next(), p))
+	case len(p) >= largeWrite:
+		s.commitWith(ws.AppendHeader(b, op, fin, false, len(p)), p)
+	default:
+		s.commit(ws.AppendFrame(b, op, fin, p))
+	}
+}
+
+// control sends a ping or pong of the engine's own. A peer that does not read
+// gets none: a pong may be left out for a later one (RFC 6455 5.5.3).
+func (w *wsRole) control(s *session, op ws.OpCode, p []byte) {
+	if w.flags&wsClosed == 0 && s.room(len(p)+ws.MaxHeaderSize) == nil {
+		w.frame(s, op, true, p)
+	}
+}

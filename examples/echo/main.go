@@ -1,0 +1,99 @@
+// Command echo sends back what it gets, by WebSocket and by HTTP.
+//
+//	GET /       a page to try it from a browser
+//	GET /plain  Hello, World!
+//	otherwise   the request's body, streamed
+//	WebSocket   on any path: every message, of the same kind
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/engine"
+)
+
+//go:embed page.html
+var page []byte
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	f := flag.NewFlagSet("echo", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	addr := f.String("addr", "127.0.0.1:7681", "`address` to listen on")
+	loops := f.Int("loops", 0, "event loops; 0 is one for each processor")
+	most := f.Int64("max-message", 64<<20, "longest WebSocket message, in bytes")
+	cert := f.String("cert", "", "TLS certificate `file`: not yet")
+	key := f.String("key", "", "TLS key `file`: not yet")
+	deflate := f.Bool("deflate", false, "compress messages: not yet")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if *cert != "" || *key != "" || *deflate {
+		return errors.New("echo: -cert, -key and -deflate are not supported yet")
+	}
+	e, err := engine.New(engine.Config{
+		Loops: *loops,
+		// A whole message may have to wait for its reader, and a body has no end.
+		Limits: engine.Limits{Message: *most, SendQueue: int(2**most) + 1<<20, Body: -1},
+		Vhosts: []engine.Vhost{{
+			Listen:    []string{"tcp://" + *addr},
+			Protocols: []callbacks.Protocol{{Name: "echo-protocol", Callback: echo}},
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.Listen(); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "http://%s/\n", e.Addrs()[0])
+	return e.Run(ctx)
+}
+
+func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
+	switch r {
+	case callbacks.Receive:
+		return s.Write(in, s.Kind())
+	case callbacks.HTTP:
+		return request(s, s.Request())
+	case callbacks.HTTPBody:
+		return s.Write(in, callbacks.WriteHTTP)
+	case callbacks.HTTPBodyCompletion:
+		if s.Request().Framing().Kind == http1.Chunked {
+			return s.Write(nil, callbacks.WriteHTTPFinal)
+		}
+	}
+	return nil
+}
+
+func request(s callbacks.Session, q *http1.Request) error {
+	get := string(q.Method()) == "GET" || string(q.Method()) == "HEAD"
+	body := q.Framing()
+	switch {
+	case get && body.Empty() && string(q.Path()) == "/":
+		return s.Respond(200, "text/html; charset=utf-8", page)
+	case get && body.Empty() && string(q.Path()) == "/plain":
+		return s.Respond(200, "text/plain", []byte("Hello, World!"))
+	case body.Kind == http1.Chunked:
+		return s.StartResponse(200, "application/octet-stream", -1)
+	}
+	return s.StartResponse(200, "application/octet-stream", body.Length)
+}
