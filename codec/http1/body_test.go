@@ -120,6 +120,24 @@ func TestEmptyBodiesAreDoneAtOnce(t *testing.T) {
 	equal(t, "EOF of the zero Body", zero.EOF(), nil)
 }
 
+// TestDataCannotBeAppendedTo: what follows the body is somebody else's.
+func TestDataCannotBeAppendedTo(t *testing.T) {
+	for in, f := range map[string]Framing{
+		"helloGET /":                   {ContentLength, 5},
+		"5\r\nhello\r\n0\r\n\r\nGET /": {Kind: Chunked},
+	} {
+		p := []byte(in)
+		var b Body
+		b.Start(f, nil)
+		_, data, _, err := b.Next(p)
+		if string(data) != "hello" || err != nil {
+			t.Fatal(data, err)
+		}
+		_ = append(data, '!')
+		equal(t, "input", string(p), in)
+	}
+}
+
 func TestBodyUntilClose(t *testing.T) {
 	got := everyWay(t, Framing{Kind: UntilClose}, nil, "all of it")
 	equal(t, "outcome", got, outcome{data: "all of it", used: 9})

@@ -145,14 +145,18 @@ func TestChunkOverhead(t *testing.T) {
 		{"16 bytes a chunk are earned", strings.Repeat("1"+ext(12)+"\r\nx\r\n", 1000), nil, nil},
 		{"but extensions add up", strings.Repeat("1"+ext(12)+"\r\nx\r\n", 2000), nil, ErrChunkOverhead},
 		{"padding is not earned", strings.Repeat("1"+ext(100)+"\r\nx\r\n", 200), nil, ErrChunkOverhead},
+		{"18 bytes for one of data are just earned", strings.Repeat("00000000000001\r\nx\r\n", 50000), nil, nil},
+		{"19 are not", strings.Repeat("000000000000001\r\nx\r\n", 50000), nil, ErrChunkOverhead},
 		{"zeros are padding", strings.Repeat("0000000000000001\r\nx\r\n", 10000), nil, ErrChunkOverhead},
 		{"an endless extension", "1" + ext(20000), nil, ErrChunkOverhead},
 		{"an endless quoted string", "1;a=\"" + strings.Repeat("x", 20000), nil, ErrChunkOverhead},
 		{"a long extension in the limit", "1" + ext(16000) + "\r\nx\r\n", nil, nil},
 		{"an own limit, kept", "1" + ext(90) + "\r\nx\r\n", &Limits{ChunkExtension: 100}, nil},
 		{"an own limit, broken", "1" + ext(110) + "\r\nx\r\n", &Limits{ChunkExtension: 100}, ErrChunkOverhead},
-		{"data pays for overhead to come, but not for ever",
-			"fffff\r\n" + strings.Repeat("x", 0xfffff) + "\r\n" + strings.Repeat("1"+ext(100)+"\r\nx\r\n", 200), nil, ErrChunkOverhead},
+		{
+			"data does not pay for later padding",
+			"fffff\r\n" + strings.Repeat("x", 0xfffff) + "\r\n" + strings.Repeat("0000000000000001\r\nx\r\n", 10000), nil, ErrChunkOverhead,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, size := range []int{1 << 30, 1000} {
@@ -188,6 +192,16 @@ func TestTrailerLimits(t *testing.T) {
 				equal(t, "done", got.done, c.want == nil)
 			}
 		})
+	}
+}
+
+// TestBadTrailerIsRefusedWithoutALine: like a bad field name in a head.
+func TestBadTrailerIsRefusedWithoutALine(t *testing.T) {
+	for in, want := range map[string]error{
+		"F(": ErrFieldName, " ": ErrFold, "Foo ": ErrFieldName, "X: \x00": ErrControl, "Foo": nil, "X: y": nil,
+	} {
+		got := everyWay(t, Framing{Kind: Chunked}, nil, "0\r\n"+in)
+		equal(t, in, got.err, want)
 	}
 }
 

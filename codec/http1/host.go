@@ -91,7 +91,10 @@ func validIPv6(b []byte) bool {
 // complete reports whether groups make an address, with a gap that stands for
 // at least one.
 func complete(groups int, gap bool) bool {
-	return groups == 8 || gap && groups < 8
+	if gap {
+		return groups < 8
+	}
+	return groups == 8
 }
 
 // validIPv4 checks four decimal numbers up to 255 without leading zeros.

@@ -3,6 +3,7 @@ package http1
 import (
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -54,6 +55,14 @@ func TestValidHost(t *testing.T) {
 		"[1.2.3.4]":                false,
 		"[fe80::1%25eth0]":         false,
 		"[::1::]":                  false,
+		"[1:2:3:4:5:6:7::]":        true,
+		"[::2:3:4:5:6:7:8]":        true,
+		"[1:2:3:4::5:6:7:8]":       false,
+		"[1:2:3:4:5:6:7:8::]":      false,
+		"[::1:2:3:4:5:6:1.2.3.4]":  false,
+		"[1:2:3:4:5:6:7:1.2.3.4]":  false,
+		"[1:2:3:4:5:6:7]":          false,
+		"[1:2:3:4:5:6:7:8:9]":      false,
 		"[v1]":                     false,
 		"[v1.]":                    false,
 		"[v.a]":                    false,
@@ -80,9 +89,10 @@ func TestValidIPv6AgreesWithNetip(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	valid := 0
 	for range 200000 {
-		s := ""
-		for range 1 + rnd.IntN(17) {
-			s += pieces[rnd.IntN(len(pieces))]
+		s := randomPieces(rnd, pieces)
+		if rnd.IntN(2) == 0 { // nearer to eight groups
+			s = strings.TrimPrefix(strings.Repeat(":1", rnd.IntN(9)), ":") + pieces[rnd.IntN(4)] +
+				strings.TrimPrefix(strings.Repeat(":ab", rnd.IntN(9)), ":") + []string{"", ":1.2.3.4"}[rnd.IntN(2)]
 		}
 		addr, err := netip.ParseAddr(s)
 		want := err == nil && addr.Is6()
@@ -96,4 +106,11 @@ func TestValidIPv6AgreesWithNetip(t *testing.T) {
 	if valid < 1000 {
 		t.Errorf("only %d valid addresses tried", valid)
 	}
+}
+
+func randomPieces(rnd *rand.Rand, pieces []string) (s string) {
+	for range 1 + rnd.IntN(17) {
+		s += pieces[rnd.IntN(len(pieces))]
+	}
+	return s
 }

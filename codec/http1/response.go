@@ -103,7 +103,7 @@ func (r *Response) startLine(b []byte, lim *Limits) (ok bool, err error) {
 		return false, err
 	}
 	if end < 0 {
-		if err := r.cur.earlyStatus(b); err != nil {
+		if err := earlyStatus(b[:min(int(r.cur.seen), phraseAt)]); err != nil {
 			return false, err
 		}
 		if len(b) >= max || len(b) >= lim.head() {
@@ -125,13 +125,9 @@ const (
 	phraseAt = len("HTTP/1.1 200 ")
 )
 
-// earlyStatus judges what has come of a status line up to its phrase.
-func (c *cursor) earlyStatus(b []byte) error {
-	if int(c.mark) >= phraseAt {
-		return nil
-	}
-	b = b[:min(int(c.seen), phraseAt)]
-	c.mark = uint32(len(b))
+// earlyStatus judges what has come of a status line up to its phrase. That is so
+// little that it may be judged anew on every call.
+func earlyStatus(b []byte) error {
 	if err := earlyVersion(b[:min(len(b), statusAt-1)]); err != nil {
 		return err
 	}

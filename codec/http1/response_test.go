@@ -200,6 +200,12 @@ func TestResponseIsUsedAgain(t *testing.T) {
 	equal(t, "copy", describeResponse(&c), want)
 	equal(t, "second", describeResponse(&r), describeResponse(parseResponse(t, ok200())))
 	r.Reset()
+	for _, n := range []int{15, 10} { // less the second time means more is to come
+		if n, err := ParseResponse([]byte(ok200()[:n]), &r, nil); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	r.Reset()
 	equal(t, "reset", describeResponse(&r), describeResponse(new(Response)))
 	if _, err := ParseResponse([]byte("x"), &r, nil); err == nil {
 		t.Fatal("accepted")

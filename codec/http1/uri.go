@@ -34,7 +34,7 @@ func QueryValue(query []byte, name string) (value string, ok bool) {
 		pair, rest, _ := bytes.Cut(query, []byte{'&'})
 		query = rest
 		k, v, _ := bytes.Cut(pair, []byte{'='})
-		if !validEscapes(k) || !validEscapes(v) || !isFormText(k, name) {
+		if len(pair) == 0 || !validEscapes(k) || !validEscapes(v) || !isFormText(k, name) {
 			continue
 		}
 		return formText(v), true

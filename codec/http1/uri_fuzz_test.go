@@ -60,8 +60,8 @@ func FuzzCookie(f *testing.F) {
 		r := parse(t, get("Cookie: "+list))
 		theirs := http.Request{Header: http.Header{"Cookie": {list}}}
 		want, err := theirs.Cookie(name)
-		if err != nil {
-			return // net/http passes over cookies whose value it does not like
+		if err != nil || want.Value == "" {
+			return // net/http is strict about values, and takes a name without "="
 		}
 		got, ok := Cookie(r.Header(), name)
 		equal(t, "is there", ok, true)
