@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 )
@@ -218,7 +219,7 @@ func TestRequestLimits(t *testing.T) {
 		{"fields at the limit", fields(3), &Limits{Fields: 3}, nil},
 		{"fields over the limit", fields(4), &Limits{Fields: 3}, ErrTooManyFields},
 		{"negative means default", get(), &Limits{-1, -1, -1, -1, -1}, nil},
-		{"absurd means 1 GiB", get(), &Limits{1 << 40, 1 << 40, 1 << 40, 1 << 40, 1 << 40}, nil},
+		{"absurd means 1 GiB", get(), &Limits{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseRequest([]byte(c.in), new(Request), c.lim)

@@ -81,7 +81,7 @@ func formByte(b []byte) (c byte, rest []byte) {
 
 // Cookie returns the value of the first cookie named name (case-sensitive) in
 // the Cookie lines of a request, as it was sent, with quotes if it has them (RFC
-// 6265 4.2). The value aliases h.
+// 6265 4.2). A name without "=" is no cookie. The value aliases h.
 func Cookie(h *Header, name string) (value []byte, ok bool) {
 	for i := range h.present() {
 		if !h.is(i, "Cookie") {
