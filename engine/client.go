@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -77,6 +78,29 @@ type ClientConnectInfo struct {
 	KeepAlive time.Duration
 }
 
+// ParseClientURL turns a ws or wss URL into what Connect needs: flags, address,
+// port and path.
+func ParseClientURL(target string) (ClientConnectInfo, error) {
+	var info ClientConnectInfo
+	u, err := url.Parse(target)
+	if err != nil {
+		return info, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	switch u.Scheme {
+	case "ws":
+		info.Port = 80
+	case "wss":
+		info.Port, info.Flags = 443, UseSSL
+	default:
+		return info, configErrorf("%q is no ws or wss URL", target)
+	}
+	if p := u.Port(); p != "" {
+		info.Port, _ = strconv.Atoi(p) // url.Parse has seen digits; check sees their size
+	}
+	info.Address, info.Path = u.Hostname(), u.RequestURI()
+	return info, info.check()
+}
+
 // Connect begins to connect a client session and returns at once. Its callbacks
 // come later, never from inside Connect: in the end either ClientEstablished and
 // ClientClosed, or ClientConnectionError, exactly once. The error is for what is
@@ -84,6 +108,9 @@ type ClientConnectInfo struct {
 func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if err := info.check(); err != nil {
 		return nil, err
+	}
+	if info.Flags&UseSSL != 0 {
+		return nil, ErrTLS
 	}
 	if err := e.Listen(); err != nil {
 		return nil, err
@@ -109,8 +136,6 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 
 func (i *ClientConnectInfo) check() error {
 	switch {
-	case i.Flags&UseSSL != 0:
-		return ErrTLS
 	case i.Address == "":
 		return configErrorf("no address to connect to")
 	case i.Port < 0 || i.Port > 65535:

@@ -28,10 +28,10 @@ const (
 
 // queue holds what the socket has not taken yet.
 type queue struct {
-	segs   []*bufpool.Buffer
-	off    int  // of segs[0] that has been sent
-	size   int  // bytes still to send
-	taken  bool // the socket took something since the stall clock looked
+	segs  []*bufpool.Buffer
+	off   int  // of segs[0] that has been sent
+	size  int  // bytes still to send
+	taken bool // the socket took something since the stall clock looked
 }
 
 // Write sends b now or queues a copy of what the socket does not take. The

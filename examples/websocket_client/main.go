@@ -1,0 +1,100 @@
+// Command websocket_client connects to a WebSocket server, says hello and prints
+// what comes back, until the server closes or it is interrupted. With -echo it
+// sends everything back instead.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/engine"
+)
+
+const mostMessage = 64 << 20
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	f := flag.NewFlagSet("websocket_client", flag.ContinueOnError)
+	f.SetOutput(out)
+	target := f.String("url", "ws://127.0.0.1:7681/", "where to connect")
+	protocol := f.String("protocol", "", "subprotocols to offer, separated by commas")
+	message := f.String("message", "Hello, server!", "what to send first")
+	echo := f.Bool("echo", false, "send back what arrives, instead of printing it")
+	insecure := f.Bool("insecure", false, "accept any certificate: not yet")
+	ca := f.String("ca", "", "certificate authority `file`: not yet")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if *insecure || *ca != "" {
+		return errors.New("websocket_client: -insecure and -ca are not supported yet")
+	}
+	info, err := engine.ParseClientURL(*target)
+	if err != nil {
+		return err
+	}
+	info.Protocol = *protocol
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	c := &client{out: out, message: *message, echo: *echo, done: done}
+	e, err := engine.New(engine.Config{
+		Loops:  1,
+		Limits: engine.Limits{Message: mostMessage, SendQueue: 2*mostMessage + 1<<20},
+		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: c.callback}}}},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := e.Connect(info); err != nil {
+		return err
+	}
+	return errors.Join(e.Run(ctx), c.err)
+}
+
+type client struct {
+	out     io.Writer
+	message string
+	echo    bool
+	done    func()
+	err     error
+}
+
+func (c *client) callback(s callbacks.Session, reason callbacks.Reason, in []byte) error {
+	switch reason {
+	case callbacks.ClientConnectionError:
+		c.err = s.Err()
+		c.done()
+
+	case callbacks.ClientEstablished:
+		if !c.echo {
+			fmt.Fprintf(c.out, "send message: %s\n", c.message)
+			return s.Write([]byte(c.message), callbacks.WriteText)
+		}
+
+	case callbacks.ClientReceive:
+		if c.echo {
+			return s.Write(in, s.Kind())
+		}
+		fmt.Fprintf(c.out, "Received message: %s\n", in)
+
+	case callbacks.ClientClosed:
+		code, why := s.CloseStatus()
+		fmt.Fprintf(c.out, "closed: %d %s\n", code, why)
+		c.done()
+	}
+	return nil
+}
