@@ -123,7 +123,10 @@ type Options struct {
 // Target is where a connection goes: an IP address and port, or, when Path is
 // set, a unix socket ("@name" is abstract on Linux).
 type Target struct {
-	Addr  netip.AddrPort
-	Path  string
+	// Addr is where a TCP connection goes.
+	Addr netip.AddrPort
+	// Path is where a unix connection goes.
+	Path string
+	// Local is the source address; the zero value lets the kernel choose.
 	Local netip.Addr
 }

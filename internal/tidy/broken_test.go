@@ -263,8 +263,8 @@ func f() {
 	{"fuzz targets", "there", map[string]string{"codec/ws/a.go": "package ws\n", "codec/ws/a_test.go": "package ws\n\nfunc FuzzX() {}\n"}, nil},
 	{"fuzz targets", "not there", map[string]string{"codec/ws/a.go": "package ws\n", "codec/ws/a_test.go": "package ws\n\nfunc TestX() {}\n"},
 		[]string{"codec/ws has none"}},
-	{"fuzz targets", "one for each", map[string]string{"codec/a.go": "package codec\n", "codec/http1/a.go": "package http1\n", "codec/ws/a_test.go": "package ws\n\nfunc FuzzX() {}\n"},
-		[]string{"codec has none", "codec/http1 has none"}},
+	{"fuzz targets", "one for each", map[string]string{"codec/http1/a.go": "package http1\n", "codec/ws/a_test.go": "package ws\n\nfunc FuzzX() {}\n"},
+		[]string{"codec/http1 has none"}},
 }
 
 var textSamples = []sample{

@@ -13,7 +13,7 @@ import (
 const shortestReason = 20
 
 // parserPackages read what a peer sent.
-var parserPackages = []string{"codec", "codec/http1", "codec/ws"}
+var parserPackages = []string{"codec/http1", "codec/ws"}
 
 // skips wants a reason, written down where the skip is.
 func skips(t *tree) (off []string) {

@@ -1,0 +1,161 @@
+package callbackstest
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// Write is a Session.Write that a callback made.
+type Write struct {
+	// Data is a copy.
+	Data string
+	// Kind is as it was given.
+	Kind callbacks.Kind
+}
+
+// Response is an answer that a callback gave by Respond or StartResponse.
+type Response struct {
+	// Status and ContentType are as they were given.
+	Status      int
+	ContentType string
+	// Body is Respond's; what follows StartResponse is in Session.Writes.
+	Body string
+	// Length is that of the body, as it was promised.
+	Length int64
+}
+
+// Session is a callbacks.Session without a connection. Its fields are what the
+// callback will find and what it did; a test may read and set them between
+// calls. It is for one goroutine.
+type Session struct {
+	// Bound is the protocol; its Callback is what Call calls.
+	Bound callbacks.Protocol
+	// IsClient is what Client returns.
+	IsClient bool
+	// Remote is the peer's address.
+	Remote netip.AddrPort
+	// Data is the UserData.
+	Data any
+	// Receiving is what Kind returns; NoFin and WriteContinuation make the other
+	// fragment calls answer accordingly.
+	Receiving callbacks.Kind
+	// Remaining is what RemainingPacketPayload returns.
+	Remaining uint64
+	// QueueMost is the send queue's limit in bytes; 0 is none. Writes count until
+	// a test takes them away.
+	QueueMost int
+
+	// Writes are the writes that were taken.
+	Writes []Write
+	// Responses are the answers; more than one cannot be.
+	Responses []Response
+	// Header are the fields that were added.
+	Header []http1.Field
+	// Timer is the last SetTimer; negative if there is none.
+	Timer time.Duration
+	// WantsWriteable, Paused and Held say what was asked for.
+	WantsWriteable, Paused, Held bool
+	// Code and Reason are those of Close.
+	Code   ws.StatusCode
+	Reason string
+	// Closing says that Close was called.
+	Closing bool
+	// Ended is what Err returns.
+	Ended error
+
+	request *http1.Request
+}
+
+var _ callbacks.Session = (*Session)(nil)
+
+// NewSession returns a Session of p, from 192.0.2.1:1024.
+func NewSession(p callbacks.Protocol) *Session {
+	return &Session{Bound: p, Timer: -1, Remote: netip.MustParseAddrPort("192.0.2.1:1024")}
+}
+
+// Call raises a reason and returns what the callback returned.
+func (s *Session) Call(r callbacks.Reason, in []byte) error { return s.Bound.Callback(s, r, in) }
+
+// SetRequest makes Request return the request that head begins with, which ends
+// with an empty line. It panics if head is malformed: that is the test's fault.
+func (s *Session) SetRequest(head string) {
+	q := new(http1.Request)
+	n, err := http1.ParseRequest([]byte(head), q, nil)
+	if n == 0 || err != nil {
+		panic(fmt.Sprintf("callbackstest: no request head: %q: %v", head, err))
+	}
+	s.request = q
+}
+
+// Buffered returns the length of all Writes.
+func (s *Session) Buffered() (n int) {
+	for _, w := range s.Writes {
+		n += len(w.Data)
+	}
+	return n
+}
+
+// Write notes the write, or refuses it as a closed session or a full queue does.
+func (s *Session) Write(p []byte, kind callbacks.Kind) error {
+	switch {
+	case s.Closing:
+		return callbacks.ErrClosed
+	case s.QueueMost > 0 && s.Buffered()+len(p) > s.QueueMost:
+		return callbacks.ErrSendQueueFull
+	}
+	s.Writes = append(s.Writes, Write{string(p), kind})
+	return nil
+}
+
+// Respond notes an answer, or refuses a second one.
+func (s *Session) Respond(status int, contentType string, body []byte) error {
+	return s.answer(Response{status, contentType, string(body), int64(len(body))})
+}
+
+// StartResponse notes an answer whose body follows as Writes.
+func (s *Session) StartResponse(status int, contentType string, length int64) error {
+	return s.answer(Response{status, contentType, "", length})
+}
+
+func (s *Session) answer(r Response) error {
+	if len(s.Responses) > 0 {
+		return callbacks.ErrAnswered
+	}
+	s.Responses = append(s.Responses, r)
+	return nil
+}
+
+// Answered tells whether there is a response, or Hold was called.
+func (s *Session) Answered() bool { return len(s.Responses) > 0 || s.Held || s.wroteHTTP() }
+
+func (s *Session) wroteHTTP() bool {
+	for _, w := range s.Writes {
+		if w.Kind == callbacks.WriteHTTP || w.Kind == callbacks.WriteHTTPFinal {
+			return true
+		}
+	}
+	return false
+}
+
+// AddHeader notes a field, or refuses a malformed one.
+func (s *Session) AddHeader(name, value string) error {
+	if !http1.ValidName(name) || !http1.ValidValue(value) {
+		return callbacks.ErrHeader
+	}
+	s.Header = append(s.Header, http1.Field{Name: name, Value: value})
+	return nil
+}
+
+// Close notes code and reason.
+func (s *Session) Close(code ws.StatusCode, reason string) error {
+	if s.Closing {
+		return callbacks.ErrClosed
+	}
+	s.Closing, s.Code, s.Reason = true, code, reason
+	return nil
+}
