@@ -1,0 +1,31 @@
+// Command gws is an echo server on lxzan/gws with nothing but its defaults.
+package main
+
+import (
+	"flag"
+	"log"
+
+	"github.com/lxzan/gws"
+
+	"github.com/penstock-go/penstock/bench/internal/inspect"
+)
+
+type echo struct{ gws.BuiltinEventHandler }
+
+func (echo) OnMessage(c *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	_ = c.WriteMessage(m.Opcode, m.Bytes()) // OnClose follows an error
+}
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
+	flag.Parse()
+	inspect.Start()
+	s := gws.NewServer(echo{}, &gws.ServerOption{Logger: quiet{}})
+	log.Fatal(s.Run(*addr))
+}
+
+// quiet drops what gws has to say of connections that end with an RST.
+type quiet struct{}
+
+func (quiet) Error(...any) {}

@@ -1,0 +1,133 @@
+//go:build linux
+
+// Package idle measures what open connections cost a server while nothing
+// happens on them.
+package idle
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/penstock-go/penstock/bench/internal/inspect"
+	"github.com/penstock-go/penstock/bench/internal/load"
+	"github.com/penstock-go/penstock/bench/internal/proc"
+)
+
+// Plan says what to open where.
+type Plan struct {
+	// Args is the server's command line, with {addr} where its address goes.
+	Args []string
+	// Mode is load.WS, or load.Raw for bare connections.
+	Mode load.Mode
+	// Few is how many connections are open when counting begins, Many when it ends.
+	Few, Many int
+	// Inspect says that the server answers the signals of package inspect.
+	Inspect bool
+}
+
+// State is a server at one moment.
+type State struct {
+	// RSS is its resident memory in bytes.
+	RSS int
+	// Report is what it tells itself.
+	inspect.Report
+}
+
+// Result has the server's state at both ends.
+type Result struct {
+	// Plan is what was done.
+	Plan Plan
+	// Few and Many are as the server left itself.
+	Few, Many State
+	// FewFreed and ManyFreed are after a collection that gave all free memory back.
+	FewFreed, ManyFreed State
+}
+
+// settle is for how long connections exchange messages before they are left
+// alone, so that none is spared what the first message costs.
+const settle = 20 * time.Millisecond
+
+// Measure runs the plan on a server of its own.
+func Measure(p Plan) (*Result, error) {
+	s, err := proc.Start(proc.AnyCPU, p.Args...)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Stop()
+	r := &Result{Plan: p}
+	few, err := open(s, p, p.Few)
+	if err != nil {
+		return nil, err
+	}
+	defer few.Close()
+	if r.Few, r.FewFreed, err = look(s, p); err != nil {
+		return nil, err
+	}
+	rest, err := open(s, p, p.Many-p.Few)
+	if err != nil {
+		return nil, err
+	}
+	defer rest.Close()
+	r.Many, r.ManyFreed, err = look(s, p)
+	return r, err
+}
+
+func open(s *proc.Server, p Plan, conns int) (*load.Load, error) {
+	l, err := load.Open(load.Config{Addr: s.Addr, Mode: p.Mode, Conns: conns, Size: 64})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.Run(0, settle, s.CPU); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, s.Quiet()
+}
+
+// look takes the server's state before it is made to collect.
+func look(s *proc.Server, p Plan) (natural, freed State, err error) {
+	if natural, err = state(s, p, inspect.Natural); err == nil {
+		freed, err = state(s, p, inspect.Freed)
+	}
+	return natural, freed, err
+}
+
+// state asks first, because collecting is what the answer to Freed does.
+func state(s *proc.Server, p Plan, sig inspect.Signal) (st State, err error) {
+	if p.Inspect {
+		line, err := s.Ask(sig)
+		if err != nil {
+			return st, err
+		}
+		if st.Report, err = inspect.Parse(line); err != nil {
+			return st, err
+		}
+	}
+	st.RSS, err = s.RSS()
+	return st, err
+}
+
+// PerConn is what a connection added to the resident memory, as the server left
+// itself.
+func (r *Result) PerConn() float64 { return r.slope(r.Few, r.Many) }
+
+// PerConnFreed is the same after forced collections.
+func (r *Result) PerConnFreed() float64 { return r.slope(r.FewFreed, r.ManyFreed) }
+
+func (r *Result) slope(from, to State) float64 {
+	return float64(to.RSS-from.RSS) / float64(r.Plan.Many-r.Plan.Few)
+}
+
+// Table writes the result as Markdown.
+func (r *Result) Table(w io.Writer) {
+	fmt.Fprintln(w, "| | connections | RSS kB | goroutines | heap kB | stacks kB | RSS bytes/connection |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
+	row := func(name string, conns int, s State, per string) {
+		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %s |\n", name, conns, s.RSS>>10, s.Goroutines, s.HeapBytes>>10, s.StackBytes>>10, per)
+	}
+	row("natural", r.Plan.Few, r.Few, "")
+	row("natural", r.Plan.Many, r.Many, fmt.Sprintf("%.0f", r.PerConn()))
+	row("freed", r.Plan.Few, r.FewFreed, "")
+	row("freed", r.Plan.Many, r.ManyFreed, fmt.Sprintf("%.0f", r.PerConnFreed()))
+}

@@ -1,0 +1,15 @@
+// Package load drives a server from one thread with many connections, in a closed
+// loop: every connection keeps a fixed number of messages in flight and sends the
+// next one when an answer is complete.
+//
+//	Open   dial.go      connect, and the WebSocket handshake
+//	       exchange.go  what is sent and what has to come back, in each mode
+//	Run    load.go      the event loop: warm up, measure, wait for the last answers
+//	       conn.go      one connection: bytes out, bytes in, checked
+//	       hist.go      latencies
+//
+// What it measures that a shared machine cannot spoil is the processor time that
+// the server spends on a message, read at both ends of the measured time from a
+// clock which the caller gives it. Answers are checked, so that a server cannot be
+// fast by being wrong. It uses epoll and is for Linux.
+package load
