@@ -82,7 +82,7 @@ func (h *httpRole) start(s *session, status int, contentType string, length int6
 		h.sendContinue(s) // an answer that streams may depend on the body
 	}
 	s.commit(h.appendHead(s, status, contentType, length))
-	if h.left == 0 && h.flags&httpBodyless == 0 {
+	if h.left == 0 {
 		h.finish(s)
 	}
 	return nil
@@ -168,14 +168,26 @@ func (h *httpRole) write(s *session, p []byte, kind callbacks.Kind) error {
 	case h.flags&httpStarted == 0 || h.flags&httpRaw != 0:
 		return h.writeRaw(s, p, final)
 	case h.flags&httpBodyless != 0:
-		if final {
-			h.finish(s)
-		}
-		return nil
+		return h.skip(s, p, final)
 	case h.flags&httpChunked != 0:
 		return h.writeChunk(s, p, final)
 	}
 	return h.writeCounted(s, p, final)
+}
+
+// skip takes a piece of a body that is not sent. It counts it, so that the answer
+// to HEAD ends where that to GET would, and the program need not know.
+func (h *httpRole) skip(s *session, p []byte, final bool) error {
+	if h.left >= 0 && int64(len(p)) > h.left {
+		return callbacks.ErrTooLong
+	}
+	if h.left >= 0 {
+		h.left -= int64(len(p))
+	}
+	if h.left == 0 || final {
+		h.finish(s)
+	}
+	return nil
 }
 
 func (h *httpRole) writeChunk(s *session, p []byte, final bool) error {
