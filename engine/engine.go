@@ -279,7 +279,11 @@ func (e *Engine) initProtocols() error {
 	return nil
 }
 
-func (e *Engine) destroyProtocols() { e.loops[0].tellAll(callbacks.ProtocolDestroy) }
+func (e *Engine) destroyProtocols() {
+	l := e.loops[0]
+	l.here = 0 // its goroutine has ended, and this one may stand in for it
+	l.tellAll(callbacks.ProtocolDestroy)
+}
 
 // writeLimits are the engine's with a TxPacketSize, one object for all sessions
 // that have the same.

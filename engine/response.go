@@ -62,9 +62,8 @@ func (h *httpRole) respond(s *session, status int, contentType string, body []by
 // headRoom is more than a response's head takes without the program's fields.
 const headRoom = 512
 
-// status answers with nothing but a status, for the engine's own refusals.
+// status answers with a status and its phrase, and what fields the program added.
 func (h *httpRole) status(s *session, status int) {
-	h.extra = h.extra[:0]
 	var text [64]byte
 	b := append(text[:0], http1.StatusText(status)...)
 	_ = h.respond(s, status, "text/plain", append(b, '\n'))

@@ -176,17 +176,17 @@ func (s *session) ended(err error) {
 	if s.state == stateEnded {
 		return
 	}
-	if s.state == stateOpen {
+	if s.state <= stateOpen {
 		s.because(err)
 	}
 	s.state = stateEnded
+	s.gone.Store(true)
 	s.role.closed(s)
 	s.proto = nil
 	s.tellParent()
 	if s.flags&flagCreated != 0 {
 		_ = s.tell(callbacks.WSIDestroy, nil)
 	}
-	s.gone.Store(true)
 	s.role, s.user = &filtered, nil
 	s.l.counters.sessions--
 	if s.flags&flagAdmitted != 0 {

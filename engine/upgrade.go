@@ -11,8 +11,8 @@ import (
 func (h *httpRole) upgrade(s *session) {
 	h.flags &^= httpReusable // whatever is answered but 101 closes
 	if err := h.checkUpgrade(); err != nil {
-		if err.Status == 426 {
-			_ = h.addHeader426()
+		if err == errUpgradeVersion { // name the one that is spoken (RFC 6455 4.4)
+			h.extra = append(h.extra[:0], "Upgrade: websocket\r\nSec-WebSocket-Version: "+ws.Version+"\r\n"...)
 		}
 		h.refuseUpgrade(s, err, 400)
 		return
@@ -58,13 +58,6 @@ func (h *httpRole) checkUpgrade() *http1.Error {
 	return nil
 }
 
-// addHeader426 names the version that is spoken (RFC 6455 4.4).
-func (h *httpRole) addHeader426() error {
-	h.extra = http1.AppendField(h.extra[:0], "Sec-WebSocket-Version", ws.Version)
-	h.extra = http1.AppendField(h.extra, "Upgrade", "websocket")
-	return nil
-}
-
 // wsProtocol is what the WebSocket is bound to: the subprotocol it asked for, the
 // mount it came by, the vhost's first.
 func (h *httpRole) wsProtocol(s *session, name string) *callbacks.Protocol {
@@ -97,14 +90,10 @@ func (h *httpRole) filterUpgrade(s *session, name string) error {
 	return nil
 }
 
-// refuseUpgrade answers like refuse, but keeps fields that were added for the
-// answer, and the session is bound to nothing any more.
+// refuseUpgrade is refuse for a session that is not bound to a protocol any more.
 func (h *httpRole) refuseUpgrade(s *session, err error, other int) {
 	s.proto = nil
-	s.because(err)
-	status := s.statusFor(err, other)
-	_ = h.respond(s, status, "text/plain", append([]byte(http1.StatusText(status)), '\n'))
-	s.shut(err)
+	h.refuse(s, err, other)
 }
 
 // accept answers 101 and changes the role. The head stays readable while
