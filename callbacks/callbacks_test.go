@@ -132,6 +132,7 @@ func TestStateIsZeroedForEachTransaction(t *testing.T) {
 
 func TestDummy(t *testing.T) {
 	get, post := "GET /x HTTP/1.1\r\nHost: a\r\n\r\n", "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
+	bare := "POST /x HTTP/1.1\r\nHost: a\r\n\r\n"
 	for name, c := range map[string]struct {
 		head   string
 		before func(s *callbackstest.Session)
@@ -141,6 +142,7 @@ func TestDummy(t *testing.T) {
 		"a request without a body is not found":    {get, nil, callbacks.HTTP, 404},
 		"one with a body waits for it":             {post, nil, callbacks.HTTP, 0},
 		"and is then answered":                     {post, nil, callbacks.HTTPBodyCompletion, 200},
+		"a POST without one waits all the same":    {bare, nil, callbacks.HTTP, 0},
 		"other reasons mean nothing":               {get, nil, callbacks.HTTPBody, 0},
 		"nothing is answered twice":                {post, respond, callbacks.HTTPBodyCompletion, 299},
 		"a raw answer is an answer":                {post, raw, callbacks.HTTPBodyCompletion, 0},

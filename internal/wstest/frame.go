@@ -69,8 +69,13 @@ func (c *Conn) ReadUpgrade() {
 // AcceptUpgrade answers it. Each of fields is a line of the response's head.
 func (c *Conn) AcceptUpgrade(fields ...string) {
 	c.t.Helper()
-	c.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Accept: " + accept(c.Head.Get("Sec-WebSocket-Key")) + "\r\n" + lines(fields) + "\r\n")
+	c.Send(c.UpgradeResponse(fields...))
+}
+
+// UpgradeResponse is what AcceptUpgrade sends.
+func (c *Conn) UpgradeResponse(fields ...string) string {
+	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Accept: " + accept(c.Head.Get("Sec-WebSocket-Key")) + "\r\n" + lines(fields) + "\r\n"
 }
 
 func lines(fields []string) string {
@@ -235,5 +240,13 @@ func (c *Conn) ExpectClose(code int, reason string) {
 	}
 	if !f.Fin || f.Op != CloseOp || gotCode != code || gotReason != reason {
 		c.t.Fatalf("got opcode %d with %d %q, want a close frame with %d %q", f.Op, gotCode, gotReason, code, reason)
+	}
+}
+
+// ExpectFrame reads a frame that must be this one.
+func (c *Conn) ExpectFrame(fin bool, op byte, want string) {
+	c.t.Helper()
+	if f := c.Next(); f.Fin != fin || f.Op != op || string(f.Payload) != want {
+		c.t.Fatalf("got fin %v, opcode %d, %q; want %v, %d, %q", f.Fin, f.Op, f.Payload, fin, op, want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Patience is how long anything may take. It is no measure of speed: it only
 // ends tests that hang.
-const Patience = 60 * time.Second
+const Patience = 30 * time.Second
 
 // Eventually waits until cond holds.
 func Eventually(t testing.TB, what string, cond func() bool) {
