@@ -183,15 +183,21 @@ func (h *httpRole) called(s *session, err error) {
 	}
 }
 
-// keepHead gives a transaction that goes on memory of its own for its head.
+// keepHead gives a transaction that goes on memory of its own for its head, which
+// has none either when it came in parts: it was parsed into h.own from the buffer
+// in hand.
 func (h *httpRole) keepHead(s *session) {
 	over := s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone != 0
-	if h.req == nil || h.own != nil || over {
+	if h.req == nil || over {
 		return
 	}
+	parsed := h.own
 	h.own = s.l.takeRequest()
 	h.req.CopyTo(h.own)
 	h.req = h.own
+	if parsed != nil {
+		s.l.giveRequest(parsed)
+	}
 }
 
 // receiveBody gives the program a piece of the body.
