@@ -162,6 +162,8 @@ func (h *httpRole) write(s *session, p []byte, kind callbacks.Kind) error {
 	switch {
 	case h.req == nil:
 		return callbacks.ErrRole
+	case h.flags&(httpDone|httpRaw) == httpDone|httpRaw && h.isHead():
+		return nil // the rest of what would go to GET, see writeRaw
 	case h.flags&httpDone != 0:
 		return callbacks.ErrAnswered
 	case h.flags&httpStarted == 0 || h.flags&httpRaw != 0:
