@@ -57,8 +57,8 @@ type Limits struct {
 	// HandshakeTimeout is how long a server may take to answer a client's upgrade.
 	// Default 15 s.
 	HandshakeTimeout time.Duration
-	// CloseTimeout is how long the other side may take to answer a close frame, and
-	// a server to close after that. Default 5 s.
+	// CloseTimeout is how long the other side may take to answer a close frame once
+	// that has been sent, and a server to close after that. Default 5 s.
 	CloseTimeout time.Duration
 	// PingInterval is the silence after which a WebSocket is sent a ping. Default
 	// 30 s.

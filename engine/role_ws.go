@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -37,6 +38,7 @@ type wsRole struct {
 	reader ws.Reader
 	msg    ws.Assembler
 	reason string
+	left   uint32        // of the send queue when closing last looked; 0 if it has not
 	code   ws.StatusCode // what ended it, 0 while it is open
 	flags  wsFlag
 }
@@ -274,8 +276,7 @@ func (w *wsRole) timeout(s *session, now int64) {
 	case w.flags&wsClosed != 0 && w.flags&wsPeerDone != 0:
 		s.shut(nil)
 	case w.flags&wsClosed != 0:
-		w.code, w.reason = ws.StatusAbnormalClosure, ""
-		s.abort(ErrCloseTimeout)
+		w.closing(s)
 	case s.paused != 0:
 		s.seen = now // it is we who do not listen
 		s.deadlineIn(lim.PingInterval)
@@ -289,6 +290,24 @@ func (w *wsRole) timeout(s *session, now int64) {
 	default:
 		w.flags &^= wsPinged
 		s.deadlineAt(max(s.seen+int64(lim.PingInterval), now+1))
+	}
+}
+
+// closing judges a peer that has not answered our close frame. It has the time for
+// that from when it can have read the frame: until then, like every peer that is
+// being flushed, it only has to read.
+func (w *wsRole) closing(s *session) {
+	lim, pending := &s.l.e.limits, uint32(min(s.link.Pending(), math.MaxUint32))
+	was := w.left
+	w.left = pending
+	switch {
+	case pending > 0 && (was == 0 || pending < was):
+		s.deadlineIn(lim.StallTimeout)
+	case pending == 0 && was > 0:
+		s.deadlineIn(lim.CloseTimeout)
+	default:
+		w.code, w.reason = ws.StatusAbnormalClosure, ""
+		s.abort(ErrCloseTimeout)
 	}
 }
 
