@@ -190,7 +190,9 @@ func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
 		return
 	}
 	w.flags |= wsClosed
-	w.msg.Release()
+	if s.l.piece.s != s { // else the program has the message in hand; data releases it
+		w.msg.Release()
+	}
 	b := s.begin()
 	if w.reader.Side == ws.Client {
 		b = ws.AppendMaskedClose(b, s.l.keys.Next(), code, reason)
