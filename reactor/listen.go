@@ -50,6 +50,7 @@ type listener struct {
 	turn   int
 	starve bool // an episode of failing accepts has been logged
 	path   string
+	watch  kernel.Interest
 	pause  Timer
 }
 
@@ -139,10 +140,19 @@ func (l *Loop) listen(ln *listener) error {
 	ln.l = l
 	ln.pause.Owner = ln
 	l.listeners = append(l.listeners, ln)
-	if _, e := l.p.Set(ln.fd, 0, kernel.WatchRead); e != 0 {
+	if e := ln.rewatch(kernel.WatchRead); e != 0 {
 		return os.NewSyscallError("poll", e)
 	}
 	return nil
+}
+
+func (ln *listener) rewatch(to kernel.Interest) kernel.Errno {
+	fd, e := ln.l.p.Set(ln.fd, ln.watch, to)
+	ln.fd = fd
+	if e == 0 {
+		ln.watch = to
+	}
+	return e
 }
 
 func (l *Loop) stopListening() {
@@ -160,7 +170,9 @@ func (l *Loop) stopListening() {
 func (l *Loop) acceptOn(fd int) {
 	for _, ln := range l.listeners {
 		if ln.fd == fd {
-			ln.acceptAll()
+			if !l.wheel.Armed(&ln.pause) { // or the event is stale
+				ln.acceptAll()
+			}
 			return
 		}
 	}
@@ -221,13 +233,16 @@ func (ln *listener) rest(e kernel.Errno) {
 		ln.starve = true
 		l.r.cfg.Logger.Error("reactor: cannot accept; pausing", "err", e, "loop", l.id)
 	}
-	ln.fd, _ = l.p.Set(ln.fd, kernel.WatchRead, 0)
+	_ = ln.rewatch(0) // if that fails, acceptOn looks away
 	l.arm(&ln.pause, l.now+int64(acceptPause))
 }
 
-// Expire ends a pause; it is for the wheel only.
-func (ln *listener) Expire(int64) {
-	ln.fd, _ = ln.l.p.Set(ln.fd, 0, kernel.WatchRead)
+// Expire ends a pause, unless the poller has run out of something too; it is for
+// the wheel only.
+func (ln *listener) Expire(now int64) {
+	if ln.rewatch(kernel.WatchRead) != 0 {
+		ln.l.arm(&ln.pause, now+int64(acceptPause))
+	}
 }
 
 func outOfResources(e kernel.Errno) bool {
