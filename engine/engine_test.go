@@ -407,24 +407,3 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 		t.Errorf("%q, %v", line, err)
 	}
 }
-
-func ExampleNew() {
-	e, err := engine.New(engine.Config{Vhosts: []engine.Vhost{{
-		Listen: []string{"tcp://127.0.0.1:0"},
-		Protocols: []callbacks.Protocol{{Name: "echo", Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
-			if r == callbacks.Receive {
-				return s.Write(in, s.Kind())
-			}
-			return nil
-		}}},
-	}}})
-	if err != nil {
-		panic(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	stop() // a real program ends this on a signal
-	if err := e.Run(ctx); err != nil {
-		panic(err)
-	}
-	// Output:
-}

@@ -26,6 +26,8 @@ import (
 //go:embed page.html
 var page []byte
 
+var hello = []byte("Hello, World!")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -91,7 +93,7 @@ func request(s callbacks.Session, q *http1.Request) error {
 	case get && body.Empty() && string(q.Path()) == "/":
 		return s.Respond(200, "text/html; charset=utf-8", page)
 	case get && body.Empty() && string(q.Path()) == "/plain":
-		return s.Respond(200, "text/plain", []byte("Hello, World!"))
+		return s.Respond(200, "text/plain", hello)
 	case body.Kind == http1.Chunked:
 		return s.StartResponse(200, "application/octet-stream", -1)
 	}
