@@ -45,7 +45,7 @@ func controlListener(rc syscall.RawConn, network string, o kernel.ListenOptions)
 		if o.ReusePort {
 			err = socket.SetReuseport(int(fd), 1)
 		}
-		if err == nil && o.V6Only && strings.HasPrefix(network, "tcp") {
+		if err == nil && o.V6Only && network == "tcp6" {
 			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 		}
 	})
