@@ -71,18 +71,15 @@ func (r *Reactor) Listen(network, address string, cfg ListenConfig, accept Accep
 	}
 	var bound net.Addr
 	for i := range n {
-		fd, addr, err := r.k.Listen(network, address, opts)
+		ln := &listener{accept: accept, cfg: cfg, deal: n == 1}
+		addr, err := r.loops[i].open(ln, network, address, opts)
 		if err != nil {
+			for _, l := range r.loops[:i] {
+				l.stopLast()
+			}
 			return nil, fmt.Errorf("reactor: listen %s %s: %w", network, address, err)
 		}
 		bound, address = addr, addr.String() // port 0 is chosen once
-		ln := &listener{fd: fd, accept: accept, cfg: cfg, deal: n == 1}
-		if network == "unix" && !strings.HasPrefix(address, "@") {
-			ln.path = address
-		}
-		if err := r.loops[i].listen(ln); err != nil {
-			return nil, err
-		}
 	}
 	return bound, nil
 }
@@ -136,14 +133,36 @@ func kernelBalances() bool {
 	return false
 }
 
+// open binds ln and listens.
+func (l *Loop) open(ln *listener, network, address string, o kernel.ListenOptions) (net.Addr, error) {
+	fd, addr, err := l.k.Listen(network, address, o)
+	if err != nil {
+		return nil, err
+	}
+	ln.fd = fd
+	if network == "unix" && !strings.HasPrefix(addr.String(), "@") {
+		ln.path = addr.String()
+	}
+	return addr, l.listen(ln)
+}
+
+// listen watches ln, or closes it.
 func (l *Loop) listen(ln *listener) error {
 	ln.l = l
 	ln.pause.Owner = ln
 	l.listeners = append(l.listeners, ln)
 	if e := ln.rewatch(kernel.WatchRead); e != 0 {
+		l.stopLast()
 		return os.NewSyscallError("poll", e)
 	}
 	return nil
+}
+
+// stopLast undoes the last listen.
+func (l *Loop) stopLast() {
+	last := len(l.listeners) - 1
+	l.listeners[last].close()
+	l.listeners = l.listeners[:last]
 }
 
 func (ln *listener) rewatch(to kernel.Interest) kernel.Errno {
@@ -157,13 +176,17 @@ func (ln *listener) rewatch(to kernel.Interest) kernel.Errno {
 
 func (l *Loop) stopListening() {
 	for _, ln := range l.listeners {
-		l.wheel.Disarm(&ln.pause)
-		l.k.Close(ln.fd)
-		if ln.path != "" {
-			_ = os.Remove(ln.path)
-		}
+		ln.close()
 	}
 	l.listeners = nil
+}
+
+func (ln *listener) close() {
+	ln.l.wheel.Disarm(&ln.pause)
+	ln.l.k.Close(ln.fd)
+	if ln.path != "" {
+		_ = os.Remove(ln.path)
+	}
 }
 
 // acceptOn handles an event on a descriptor that is no connection's.
