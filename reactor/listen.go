@@ -86,7 +86,8 @@ func (r *Reactor) Listen(network, address string, cfg ListenConfig, accept Accep
 
 // AdoptListener accepts on a listener that exists already: a net.Listener, or an
 // *os.File from a service manager or a parent process. The descriptor is
-// duplicated; the caller may close its own. It is called before Start.
+// duplicated; the caller may close its own. The path of an adopted unix socket is
+// left alone: neither that Close nor Stop removes it. It is called before Start.
 func (r *Reactor) AdoptListener(from any, cfg ListenConfig, accept Accept) (net.Addr, error) {
 	if f, ok := from.(*os.File); ok {
 		l, err := net.FileListener(f)
@@ -94,9 +95,6 @@ func (r *Reactor) AdoptListener(from any, cfg ListenConfig, accept Accept) (net.
 			return nil, fmt.Errorf("reactor: adopt %s: %w", f.Name(), err)
 		}
 		defer l.Close()
-		if u, ok := l.(*net.UnixListener); ok {
-			u.SetUnlinkOnClose(false)
-		}
 		from = l
 	}
 	l, ok := from.(net.Listener)
@@ -106,6 +104,9 @@ func (r *Reactor) AdoptListener(from any, cfg ListenConfig, accept Accept) (net.
 	fd, err := dupListener(l)
 	if err != nil {
 		return nil, err
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
 	}
 	return l.Addr(), r.loops[0].listen(&listener{fd: fd, accept: accept, cfg: cfg, deal: true})
 }
