@@ -19,9 +19,10 @@ const (
 	// that a storm of them does not keep the established ones waiting.
 	acceptBudget = 64
 
-	// acceptPause is how long a listener rests when the process or the system is
-	// out of descriptors or memory. It is one of the sleeps of net/http's back-off
-	// (5 ms to 1 s), long enough not to spin and short enough not to be felt.
+	// acceptPause is how long a listener rests when accept(2) fails and will go on
+	// failing, as in a process that is out of descriptors. It is one of the sleeps
+	// of net/http's back-off (5 ms to 1 s), long enough not to spin and short
+	// enough not to be felt.
 	acceptPause = 100 * time.Millisecond
 )
 
@@ -212,7 +213,7 @@ func (ln *listener) acceptAll() {
 			ln.place(fd, func(l *Loop) { l.accepted(ln, fd, l.newConn(fd, peer, stateOpen)) })
 		case e == unix.EAGAIN:
 			return
-		case outOfResources(e):
+		case lasting(e):
 			ln.rest(e)
 			return
 		}
@@ -269,9 +270,12 @@ func (ln *listener) Expire(now int64) {
 	}
 }
 
-func outOfResources(e kernel.Errno) bool {
+// lasting tells the errors of accept(2) that the next call will give too: for
+// want of resources, or because the socket is no listener any more (somebody who
+// shares it has shut it down).
+func lasting(e kernel.Errno) bool {
 	switch e {
-	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EINVAL, unix.EBADF, unix.ENOTSOCK:
 		return true
 	}
 	return false

@@ -8,8 +8,8 @@ type Stats struct {
 	Connections int64
 	// Accepted and Dialed count connections since the start.
 	Accepted, Dialed int64
-	// AcceptErrors counts calls to accept(2) that failed for want of descriptors
-	// or memory.
+	// AcceptErrors counts calls to accept(2) that failed for a lasting reason, as
+	// want of descriptors or memory; each is followed by a pause.
 	AcceptErrors int64
 	// BytesIn and BytesOut count what went through sockets, TLS included.
 	BytesIn, BytesOut int64
