@@ -80,6 +80,7 @@ type Dialing struct {
 // Dial starts to connect and returns at once.
 func (l *Loop) Dial(cfg DialConfig, to Dialer) *Dialing {
 	d := &Dialing{l: l, cfg: cfg, to: to}
+	d.err = d.opError(errNoAddress) // until an attempt has one
 	if cfg.Timeout <= 0 {
 		d.cfg.Timeout = defaultDialTimeout
 	}
@@ -129,9 +130,6 @@ func (d *Dialing) resolve() {
 }
 
 func (d *Dialing) resolved(addrs []netip.Addr, err error) {
-	if err == nil && len(addrs) == 0 {
-		err = d.opError(errNoAddress)
-	}
 	if err != nil {
 		d.fail(err)
 		return
@@ -140,13 +138,21 @@ func (d *Dialing) resolved(addrs []netip.Addr, err error) {
 	d.next()
 }
 
-// targets puts the addresses in the order of RFC 8305: as the resolver sorted
-// them, the families taking turns.
+// suits tells whether the network is one of a's family.
+func (d *Dialing) suits(a netip.Addr) bool {
+	return a.Is4() && d.cfg.Network != "tcp6" || a.Is6() && d.cfg.Network != "tcp4"
+}
+
+// targets puts the addresses that suit the network in the order of RFC 8305: as
+// the resolver sorted them, the families taking turns.
 func (d *Dialing) targets(addrs []netip.Addr) []kernel.Target {
 	var first, second []kernel.Target
 	for _, a := range addrs {
 		a = a.Unmap()
 		t := kernel.Target{Addr: netip.AddrPortFrom(a, d.cfg.Port), Local: d.cfg.Local}
+		if !d.suits(a) {
+			continue
+		}
 		if a.Is4() == addrs[0].Unmap().Is4() {
 			first = append(first, t)
 		} else {
