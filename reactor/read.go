@@ -29,13 +29,14 @@ const (
 	keptInPlace = 16 << 10
 )
 
-// read takes what the socket has, once. Level triggering tells of more.
+// read takes what the socket has, once. Level triggering tells of more. What a
+// feed will present goes first: a FIN must not overtake it.
 func (l *Loop) read(c *Conn) {
 	if c.state == stateDraining || c.state == stateLingering {
 		c.discard()
 		return
 	}
-	if c.state != stateOpen || c.flags&(flagPaused|flagEOF) != 0 {
+	if c.state != stateOpen || c.flags&(flagPaused|flagEOF|flagFeed) != 0 {
 		return
 	}
 	if c.kept != nil && len(c.kept.B) >= keptInPlace {
