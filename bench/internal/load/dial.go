@@ -57,7 +57,21 @@ func connect(fd int, to netip.AddrPort, i int) error {
 			return os.NewSyscallError("bind", err)
 		}
 	}
-	return os.NewSyscallError("connect", unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
+	return os.NewSyscallError("connect", connectAll(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
+}
+
+// connectAll goes on after a signal, such as the Go runtime sends its threads:
+// Linux does not restart a connect(2) with a timeout, but can be asked again.
+func connectAll(fd int, to unix.Sockaddr) error {
+	for {
+		switch err := unix.Connect(fd, to); err {
+		case unix.EINTR:
+		case unix.EISCONN:
+			return nil
+		default:
+			return err
+		}
+	}
 }
 
 // shakeHands opens a WebSocket. The key and its answer are those of RFC 6455 1.3.

@@ -55,13 +55,15 @@ func run(ctx context.Context, addr string, loops int, profile string) error {
 	return e.Run(ctx)
 }
 
+var hello = []byte("Hello, World!")
+
 func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
 	switch r {
 	case callbacks.Receive:
 		return s.Write(in, s.Kind())
 	case callbacks.HTTP:
 		if string(s.Request().Path()) == "/plain" {
-			return s.Respond(200, "text/plain", []byte("Hello, World!"))
+			return s.Respond(200, "text/plain", hello)
 		}
 	}
 	return nil

@@ -1,0 +1,19 @@
+// Package bench measures Penstock: against what the kernel alone costs, and
+// against other servers for Go.
+//
+//	cmd/compare       servers against each other, as a table of processor time a message
+//	cmd/idle          what connections cost that have nothing to say
+//	cmd/floor         the least that a server on epoll can cost
+//	cmd/rivals        small servers on other libraries, and Penstock's own
+//	internal/load     the load generator
+//	internal/versus   interleaved rounds and their ratios
+//	internal/idle     memory and goroutines
+//	internal/proc     server processes, their clocks and their memory
+//	internal/inspect  what a server tells about itself
+//
+// Its tests hold budgets that do not depend on how fast the machine is: ratios of
+// processor time within one run, and bytes. They run everything on the loopback
+// interface and need Linux. Under the race detector or with the invariants tag,
+// which cost time themselves, they build the servers alike and only want right
+// answers.
+package bench

@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"testing"
+	"time"
+
+	"github.com/penstock-go/penstock/bench/internal/load"
+	"github.com/penstock-go/penstock/bench/internal/versus"
+)
+
+const (
+	// echoBudget is what an echoed WebSocket message of 64 bytes may cost in
+	// processor time, as a multiple of what reading and writing its bytes costs.
+	echoBudget = 1.25
+
+	echoConns = 1000
+	echoSize  = 64
+	echoTries = 3
+)
+
+// TestEchoCost: with a thousand connections that send one small message after the
+// other, nearly all that a message costs is the kernel's share.
+//
+// What else the machine does raises the figures, and rarely lowers them, so a
+// ratio over the budget is measured again, for longer.
+func TestEchoCost(t *testing.T) {
+	needDescriptors(t, 2*echoConns)
+	entrants := []versus.Entrant{{
+		Name: "floor",
+		Args: []string{build(t, ".", "./cmd/floor"), "-addr", "{addr}"},
+		Load: load.Config{Mode: load.Raw, Conns: echoConns, Size: load.WireSize(echoSize)},
+	}, {
+		Name: "penstock",
+		Args: []string{build(t, "..", "./examples/echo"), "-addr", "{addr}", "-loops", "1"},
+		Load: load.Config{Mode: load.WS, Conns: echoConns, Size: echoSize},
+	}}
+	if checked() {
+		echo(t, entrants, 1)
+		return
+	}
+	for try := 1; ; try++ {
+		ratio := echo(t, entrants, try)
+		switch {
+		case ratio <= echoBudget:
+			return
+		case try == echoTries:
+			t.Fatalf("a message costs %.3f times the floor, more than %.2f, in %d tries", ratio, echoBudget, try)
+		}
+	}
+}
+
+// echo measures and returns the ratio.
+func echo(t *testing.T, entrants []versus.Entrant, try int) float64 {
+	plan := versus.Plan{Rounds: 5, Warm: 150 * time.Millisecond, Measured: time.Duration(try) * 400 * time.Millisecond}
+	all, err := versus.Run(entrants, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d connections, %d bytes, try %d", echoConns, echoSize, try)
+	versus.Table(t.Output(), all)
+	return all[1].Ratio(all[0]).Median
+}
+
+// TestAnswers: every mode of the generator gets right answers from the servers
+// here; it is a fault of either if not.
+func TestAnswers(t *testing.T) {
+	floor, penstock := build(t, ".", "./cmd/floor"), build(t, "..", "./examples/echo")
+	plan := versus.Plan{Rounds: 1, Measured: 50 * time.Millisecond}
+	ws := []string{penstock, "-addr", "{addr}", "-loops", "2"}
+	for _, e := range []versus.Entrant{
+		{Name: "no payload", Args: ws, Load: load.Config{Mode: load.WS, Conns: 2}},
+		{Name: "16 in flight", Args: ws, Load: load.Config{Mode: load.WS, Size: 200, Conns: 10, Depth: 16}},
+		{Name: "64 KiB", Args: ws, Load: load.Config{Mode: load.WS, Size: 64 << 10, Conns: 10}},
+		{Name: "1 MiB, 4 in flight", Args: ws, Load: load.Config{Mode: load.WS, Size: 1 << 20, Conns: 4, Depth: 4}},
+		{Name: "http", Args: ws, Load: load.Config{Mode: load.HTTP, Path: "/plain", Conns: 10}},
+		{Name: "http, pipelined", Args: ws, Load: load.Config{Mode: load.HTTP, Path: "/plain", Conns: 10, Depth: 16}},
+		{Name: "floor", Args: []string{floor, "-addr", "{addr}"}, Load: load.Config{Mode: load.Raw, Size: 70 << 10, Conns: 10, Depth: 4}},
+		{Name: "floor, http", Args: []string{floor, "-addr", "{addr}", "-http"}, Load: load.Config{Mode: load.HTTP, Conns: 10, Depth: 16}},
+	} {
+		t.Run(e.Name, func(t *testing.T) {
+			all, err := versus.Run([]versus.Entrant{e}, plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := all[0].Rounds[0]; r.Messages == 0 || r.CPU <= 0 {
+				t.Fatalf("%d messages in %v of processor time", r.Messages, r.CPU)
+			}
+		})
+	}
+}
