@@ -25,7 +25,7 @@ type Handler interface {
 	// open for writing until somebody closes it.
 	EOF(c *Conn)
 	// Writable says that the send queue has drained after it had reached the high
-	// water mark.
+	// water mark or refused a write.
 	Writable(c *Conn)
 	// Timeout follows Arm.
 	Timeout(c *Conn, now int64)
@@ -62,7 +62,7 @@ type flag uint8
 const (
 	flagPaused  flag = 1 << iota // the owner does not want to read
 	flagEOF                      // the peer's FIN has been seen
-	flagHigh                     // the queue has passed the high water mark, Writable is owed
+	flagHigh                     // the queue has been too long for a writer, Writable is owed
 	flagListed                   // on the loop's list for settle
 	flagFeed                     // settle shall feed what was kept
 	flagClose                    // settle shall free the connection
@@ -71,7 +71,8 @@ const (
 )
 
 // ErrQueueFull is the answer to a write that would take the send queue past
-// WriteLimits.Hard. Nothing of it was sent or queued.
+// WriteLimits.Hard. Nothing of it was sent or queued. Unless the queue is empty,
+// Handler.Writable says when to try again.
 var ErrQueueFull = errors.New("reactor: the send queue is full")
 
 // ErrStalled ends a connection whose peer took nothing for too long while the

@@ -85,12 +85,12 @@ func (c *Conn) Pending() int {
 // Room returns how many bytes may be written before ErrQueueFull.
 func (c *Conn) Room() int { return max(0, c.lim.Hard-c.Pending()) }
 
-// High tells whether the queue has passed the high water mark and not drained
-// since: Handler.Writable is to come.
+// High tells whether the queue has reached the high water mark, or refused a
+// write, and not drained since: Handler.Writable is to come.
 func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
 
 // SetWriteLimits replaces the reactor's limits for this connection. lim is
-// shared and must not change.
+// taken as it is (see WithDefaults), shared, and must not change.
 func (c *Conn) SetWriteLimits(lim *WriteLimits) { c.lim = lim }
 
 func (c *Conn) admit(n int) error {
@@ -98,6 +98,9 @@ func (c *Conn) admit(n int) error {
 		return net.ErrClosed
 	}
 	if n > c.lim.Hard-c.Pending() {
+		if c.out != nil {
+			c.flags |= flagHigh // the writer waits, wherever the mark is
+		}
 		return ErrQueueFull
 	}
 	return nil
@@ -146,7 +149,7 @@ func (c *Conn) push(b []byte) {
 		last++
 	}
 	q.segs[last].B = append(q.segs[last].B, b...)
-	if q.size > c.lim.High {
+	if q.size >= c.lim.High {
 		c.flags |= flagHigh
 	}
 }
