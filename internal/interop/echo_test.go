@@ -1,0 +1,106 @@
+package interop
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/penstock-go/penstock/internal/wstest"
+)
+
+// echoBinary is examples/echo, built.
+var echoBinary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "penstock-interop-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	echoBinary = filepath.Join(dir, "echo")
+	build := exec.Command("go", "-C", filepath.Join("..", ".."), "build", "-o", echoBinary, "./examples/echo")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building examples/echo: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// process is a running examples/echo.
+type process struct {
+	addr string
+	url  string
+
+	t       testing.TB
+	cmd     *exec.Cmd
+	done    chan error
+	stopped bool
+}
+
+// startEcho runs examples/echo on a port of its own, or on that of addr.
+func startEcho(t testing.TB, args ...string) *process {
+	t.Helper()
+	return startEchoOn(t, "127.0.0.1:0", args...)
+}
+
+func startEchoOn(t testing.TB, addr string, args ...string) *process {
+	t.Helper()
+	cmd := exec.Command(echoBinary, append([]string{"-addr", addr}, args...)...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, cmd: cmd, done: make(chan error, 1)}
+	t.Cleanup(p.stop)
+	r := bufio.NewReader(stderr)
+	line, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatalf("examples/echo printed %q, %v", line, err)
+	}
+	p.addr = strings.Trim(strings.TrimPrefix(line, "http://"), "/\n")
+	p.url = "ws://" + p.addr + "/"
+	go func() {
+		rest, _ := io.ReadAll(r)
+		err := cmd.Wait()
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("it logged %q", rest)
+		}
+		p.done <- err
+	}()
+	return p
+}
+
+// stop interrupts the process, which must end well and have logged nothing.
+func (p *process) stop() {
+	p.t.Helper()
+	if p.stopped {
+		return
+	}
+	p.stopped = true
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	wstest.Eventually(p.t, "examples/echo ends", func() bool {
+		select {
+		case err := <-p.done:
+			if err != nil {
+				p.t.Errorf("examples/echo: %v", err)
+			}
+			return true
+		default:
+			return false
+		}
+	})
+}

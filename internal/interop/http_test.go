@@ -1,0 +1,244 @@
+package interop
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-go/penstock/internal/wstest"
+)
+
+// net/http's client and curl against examples/echo.
+
+// newClient is net/http's client with connections of its own.
+func newClient(t *testing.T) *http.Client {
+	transport := &http.Transport{ExpectContinueTimeout: wstest.Patience}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: wstest.Patience}
+}
+
+// fetch makes a request and returns the response with its whole body.
+func fetch(t *testing.T, c *http.Client, req *http.Request) (*http.Response, string) {
+	t.Helper()
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func request(t *testing.T, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func TestKeepAlive(t *testing.T) {
+	p := startEcho(t)
+	transport := &http.Transport{MaxConnsPerHost: 1}
+	t.Cleanup(transport.CloseIdleConnections)
+	dials := 0
+	transport.DialContext = countingDial(&dials)
+	c := &http.Client{Transport: transport, Timeout: wstest.Patience}
+	for i := range 50 {
+		if _, body := fetch(t, c, request(t, "GET", "http://"+p.addr+"/plain", nil)); body != "Hello, World!" {
+			t.Fatalf("got %q", body)
+		}
+		want := strings.Repeat("x", i*100)
+		if _, body := fetch(t, c, request(t, "POST", "http://"+p.addr+"/echo", strings.NewReader(want))); body != want {
+			t.Fatalf("got %d bytes for %d", len(body), len(want))
+		}
+		if resp, _ := fetch(t, c, request(t, "HEAD", "http://"+p.addr+"/plain", nil)); resp.ContentLength != 13 {
+			t.Fatalf("HEAD says %d bytes", resp.ContentLength)
+		}
+	}
+	if dials != 1 {
+		t.Errorf("%d connections for one", dials)
+	}
+}
+
+// countingDial is a transport's DialContext that counts.
+func countingDial(n *int) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		*n++
+		return d.DialContext(ctx, network, addr)
+	}
+}
+
+// Each piece of the upload is back before the next one is sent, in both framings.
+func TestStreamingEcho(t *testing.T) {
+	p := startEcho(t)
+	for name, length := range map[string]int64{"chunked": -1, "length": 30_000} {
+		t.Run(name, func(t *testing.T) {
+			r, w := io.Pipe()
+			req := request(t, "POST", "http://"+p.addr+"/echo", r)
+			req.ContentLength = length
+			resp, err := newClient(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			for i := range 3 {
+				piece := bytes.Repeat([]byte{byte('a' + i)}, 10_000)
+				if _, err := w.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+				got := make([]byte, len(piece))
+				if _, err := io.ReadFull(resp.Body, got); err != nil || !bytes.Equal(got, piece) {
+					t.Fatalf("piece %d: %v", i, err)
+				}
+			}
+			_ = w.Close()
+			if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 || resp.ContentLength != length {
+				t.Errorf("length %d, then %q %v", resp.ContentLength, rest, err)
+			}
+		})
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	p := startEcho(t)
+	req := request(t, "POST", "http://"+p.addr+"/echo", strings.NewReader("hello"))
+	req.Header.Set("Expect", "100-continue")
+	started := time.Now()
+	if resp, body := fetch(t, newClient(t), req); resp.StatusCode != 200 || body != "hello" {
+		t.Errorf("%s %q", resp.Status, body)
+	}
+	if time.Since(started) > wstest.Patience/2 {
+		t.Error("the client was never told to continue")
+	}
+}
+
+func TestCancelInTheMiddle(t *testing.T) {
+	p := startEcho(t)
+	c := newClient(t)
+	for range 10 {
+		ctx, cancel := context.WithCancel(context.Background())
+		r, w := io.Pipe()
+		req := request(t, "POST", "http://"+p.addr+"/echo", r).WithContext(ctx)
+		resp, err := c.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, "half of it"); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		_, _ = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+	}
+	if _, body := fetch(t, c, request(t, "GET", "http://"+p.addr+"/plain", nil)); body != "Hello, World!" {
+		t.Errorf("afterwards: %q", body)
+	}
+}
+
+func TestPipelineOfThousands(t *testing.T) {
+	p := startEcho(t)
+	c := wstest.Connect(t, p.addr)
+	const n = 5000
+	sent := make(chan error, 1)
+	go func() {
+		var all strings.Builder
+		for i := range n {
+			fmt.Fprintf(&all, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n%04d", i)
+		}
+		_, err := io.WriteString(c.TCPConn, all.String())
+		sent <- err
+	}()
+	for i := range n {
+		if _, body := c.Body("POST"); body != fmt.Sprintf("%04d", i) {
+			t.Fatalf("answer %d is %q", i, body)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+}
+
+// curl runs curl with args and returns what it printed.
+func curl(t *testing.T, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath("curl")
+	if err != nil {
+		t.Skip("curl is not installed; on Debian: apt-get install curl")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wstest.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-sS", "--noproxy", "*"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("curl %q: %v\n%s", args, err, &stderr)
+	}
+	return string(out)
+}
+
+func TestCurl(t *testing.T) {
+	url := "http://" + startEcho(t).addr
+	report := "|%{http_version} %{http_code} %{num_connects}"
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"get", []string{url + "/plain"}, "Hello, World!"},
+		{"http 1.0", []string{"--http1.0", "-w", report, url + "/plain"}, "Hello, World!|1.1 200 1"},
+		{"post", []string{"-d", "a=b", url + "/form"}, "a=b"},
+		{"post in 1.0", []string{"--http1.0", "-d", "a=b", url + "/form"}, "a=b"},
+		{"chunked", []string{"-H", "Transfer-Encoding: chunked", "-d", "in chunks", url + "/x"}, "in chunks"},
+		{"expect", []string{"-H", "Expect: 100-continue", "--expect100-timeout", "20", "-d", "expected", url + "/x"}, "expected"},
+		{"put", []string{"-X", "PUT", "-d", "put", url + "/x"}, "put"},
+		{"three urls", []string{"-w", report, url + "/plain", url + "/plain", url + "/plain"},
+			"Hello, World!|1.1 200 1Hello, World!|1.1 200 0Hello, World!|1.1 200 0"},
+		{"upgrade to h2 is not taken", []string{"--http2", "-w", report, url + "/plain"}, "Hello, World!|1.1 200 1"},
+		{"too long", []string{"-o", os.DevNull, "-w", "%{http_code}", "-H", "X: " + strings.Repeat("y", 100_000), url + "/plain"}, "431"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := curl(t, test.args...); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestCurlHead(t *testing.T) {
+	got := curl(t, "-I", "http://"+startEcho(t).addr+"/plain")
+	if !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") || !strings.Contains(got, "\r\nContent-Length: 13\r\n") ||
+		!strings.HasSuffix(got, "\r\n\r\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// curl asks for 100 (Continue) by itself before a body of this size.
+func TestCurlLargeBody(t *testing.T) {
+	url := "http://" + startEcho(t).addr + "/echo"
+	want := bytes.Repeat([]byte("0123456789abcdef"), 16<<20/16)
+	file := filepath.Join(t.TempDir(), "body")
+	if err := os.WriteFile(file, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--data-binary", "@" + file}, {"-T", file}, {"-H", "Transfer-Encoding: chunked", "-T", file}} {
+		if got := curl(t, append(args, url)...); got != string(want) {
+			t.Errorf("%q: got %d bytes, or others", args, len(got))
+		}
+	}
+}
