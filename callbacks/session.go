@@ -63,9 +63,10 @@ type Session interface {
 	// the peer's answer; 0 sends neither. The error is ErrClosed if it is closing
 	// already, or a *ws.CloseError for a code that must not be sent.
 	Close(code ws.StatusCode, reason string) error
-	// CloseStatus returns the code and reason that ended a WebSocket: the peer's
-	// if it sent a close frame first, ours otherwise; 1005 if there was none in
-	// the frame, 1006 if there was no frame. 0 while it is open.
+	// CloseStatus returns the code and reason that ended a WebSocket: those of the
+	// peer's close frame, be it first or an answer (RFC 6455 7.1.5), ours if we
+	// closed without waiting for one; 1005 if there was no code in the frame, 1006
+	// if there was no frame. 0 while it is open.
 	CloseStatus() (code ws.StatusCode, reason string)
 	// Err is why the session ended, or why a client could not connect; nil after
 	// a normal end and while the session goes on.
