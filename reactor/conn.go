@@ -233,8 +233,9 @@ func (c *Conn) rewatch() {
 		c.loop.conns.set(fd, c)
 		c.fd = int32(fd)
 	}
-	c.watch = want
 	if e != 0 {
 		c.end(os.NewSyscallError("poll", e), true)
+		return
 	}
+	c.watch = want
 }
