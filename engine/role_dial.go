@@ -32,6 +32,7 @@ type dialRole struct {
 	resp    http1.Response
 	refusal *http1.Response // a copy of a response that was no good
 	interim int
+	bound   bool // WSClientBindProtocol has been raised
 }
 
 // localProtocol is the protocol that hears of the session before the server has
@@ -56,6 +57,7 @@ func (d *dialRole) start(s *session) {
 		return
 	}
 	if d.info.Method != "RAW" {
+		d.bound = true
 		if err := s.tell(callbacks.WSClientBindProtocol, nil); err != nil {
 			s.ended(err)
 			return
@@ -264,7 +266,7 @@ func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
 // closed is the one terminal callback of a client that was not established.
 func (d *dialRole) closed(s *session) {
 	s.because(callbacks.ErrClosed)
-	if d.info.Method != "RAW" {
+	if d.bound {
 		_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	}
 	s.l.handshake = handshake{s: s, response: d.refusal}
