@@ -347,6 +347,11 @@ func (h *httpRole) fail(s *session, err error) {
 		}
 		return
 	}
+	if h.req == nil { // a Timer or a Handle between requests: there is nothing to answer
+		s.unexpected(err)
+		s.shut(err)
+		return
+	}
 	h.refuse(s, err, 500)
 }
 
