@@ -73,9 +73,9 @@ func (s *Server) start(cpu int) error {
 		started <- err
 		if err == nil {
 			_ = s.cmd.Wait()
-			r.Close()
-			close(s.done)
 		}
+		r.Close()
+		close(s.done)
 		runtime.UnlockOSThread()
 	}()
 	return <-started
@@ -111,19 +111,25 @@ func Pin(cpu int) (undo func(), err error) {
 }
 
 // Pair returns a processor for the server and another one for whoever loads it,
-// or AnyCPU for both if there is only one.
+// or AnyCPU for both if there is only one. They are the first and the last, as
+// neighbours may be two halves of one core.
 func Pair() (server, client int) {
 	var set unix.CPUSet
 	if unix.SchedGetaffinity(0, &set) != nil || set.Count() < 2 {
 		return AnyCPU, AnyCPU
 	}
-	found := []int{}
-	for cpu := 0; len(found) < 2; cpu++ {
-		if set.IsSet(cpu) {
-			found = append(found, cpu)
+	server = -1
+	for cpu, left := 0, set.Count(); left > 0; cpu++ {
+		if !set.IsSet(cpu) {
+			continue
 		}
+		if server < 0 {
+			server = cpu
+		}
+		client = cpu
+		left--
 	}
-	return found[0], found[1]
+	return server, client
 }
 
 // freeAddr finds a loopback port that nobody listens on. Another process may be
