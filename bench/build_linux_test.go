@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	_ "github.com/penstock-go/penstock/engine" // what the servers are built of: a change there makes cached results stale
 )
 
 // build compiles a command as this test is compiled, race detector and tags
