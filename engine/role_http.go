@@ -156,7 +156,7 @@ func (h *httpRole) serve(s *session) {
 	}
 	if m != nil && m.status != 0 {
 		_ = h.addHeader("Location", m.location)
-		_ = h.respond(s, m.status, "", nil)
+		h.called(s, h.respond(s, m.status, "", nil))
 		return
 	}
 	h.called(s, s.tell(callbacks.HTTP, rest))
