@@ -86,17 +86,12 @@ func (m *mailbox) take() bool {
 	return len(m.batch) > 0
 }
 
-// close delivers what is left and refuses the rest.
+// close takes no more letters and delivers what it has. In this order: a letter
+// that posts itself would never let it end otherwise.
 func (m *mailbox) close(after func()) {
-	for {
-		for m.deliver(after) {
-		}
-		m.mu.Lock()
-		m.closed = len(m.box) == 0
-		done := m.closed
-		m.mu.Unlock()
-		if done {
-			return
-		}
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	for m.deliver(after) {
 	}
 }
