@@ -31,8 +31,7 @@ type Loop struct {
 	settling  *Conn  // the list of those that asked for something
 	listeners []*listener
 	dials     map[*Dialing]struct{}
-	stopping  bool
-	drained   chan struct{} // closed, and set to nil, when nothing is left; see Reactor.Drain
+	drained   []chan struct{} // closed when nothing is left; see Reactor.Drain
 	counters  counters
 }
 
@@ -119,7 +118,9 @@ func (l *Loop) settle() {
 		}
 	}
 	if l.drained != nil && l.conns.n == 0 && len(l.dials) == 0 {
-		close(l.drained)
+		for _, done := range l.drained {
+			close(done)
+		}
 		l.drained = nil
 	}
 }

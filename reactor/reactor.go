@@ -126,7 +126,7 @@ func (r *Reactor) StopListening() {
 func (r *Reactor) Drain(ctx context.Context) error {
 	for _, l := range r.loops {
 		done := make(chan struct{})
-		if l.Post(Func(func() { l.drained = done })) != nil {
+		if l.Post(Func(func() { l.drained = append(l.drained, done) })) != nil {
 			continue
 		}
 		select {
