@@ -147,19 +147,28 @@ func (l *Loop) afterEvent() {
 func (l *Loop) run() error {
 	l.p.Wake() // mail may have been posted before the loop was there
 	err := l.p.Run(l)
-	l.mail.close(l.settle)
-	l.settle()
+	l.end()
+	l.mail.close(l.end) // the last letters may bring a connection
 	l.p.Close()
 	return err
 }
 
-// stop ends the loop after the current event: nothing that it owns survives.
+// stop ends the loop after the current event.
 func (l *Loop) stop() {
-	l.stopListening()
-	for d := range l.dials {
-		d.fail(ErrStopped)
-	}
-	l.conns.each(func(c *Conn) { c.Abort(ErrStopped) })
-	l.settle()
+	l.end()
 	l.p.Stop()
+}
+
+// end lets nothing survive that the loop owns. Handlers may begin something new
+// meanwhile; one that never stops to is not told of the end of its last dial.
+func (l *Loop) end() {
+	l.stopListening()
+	for round := 0; round < settleRounds && l.conns.n+len(l.dials) > 0; round++ {
+		for d := range l.dials {
+			d.fail(ErrStopped)
+		}
+		l.conns.each(func(c *Conn) { c.Abort(ErrStopped) })
+		l.settle()
+	}
+	l.settle()
 }
