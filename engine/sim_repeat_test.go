@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+)
+
+// A seed is worth nothing if it does not give the same run again.
+func TestSimSeedsRepeat(t *testing.T) {
+	for seed := uint64(1); seed <= 40; seed++ {
+		first, second := traceOf(t, chaos, seed), traceOf(t, chaos, seed)
+		for i := range min(len(first), len(second)) {
+			if first[i] != second[i] {
+				t.Fatalf("seed %d: step %d is\n%s\nand\n%s", seed, i, first[i], second[i])
+			}
+		}
+		if !slices.Equal(first, second) || len(first) < 10 {
+			t.Fatalf("seed %d: %d steps, then %d", seed, len(first), len(second))
+		}
+	}
+}
+
+func traceOf(t *testing.T, sc scenario, seed uint64) (lines []string) {
+	synctest.Test(t, func(*testing.T) {
+		w := newWorld(sc, seed)
+		w.trace = func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+		w.silent = true
+		w.run(sc)
+	})
+	return lines
+}
