@@ -24,12 +24,16 @@ const (
 	Pong         byte = 10
 )
 
-// Frame is one frame as it came, unmasked.
+// Frame is one frame as it came.
 type Frame struct {
-	Fin     bool
-	Op      byte
-	Masked  bool
-	Key     [4]byte
+	// Fin says that it ends its message.
+	Fin bool
+	// Op is its opcode, with the reserved bits above it.
+	Op byte
+	// Masked says that it came masked, with Key.
+	Masked bool
+	Key    [4]byte
+	// Payload is unmasked, and the receiver's.
 	Payload []byte
 }
 
