@@ -35,7 +35,7 @@ func (c *Conn) Close() {
 			return
 		}
 		c.out.taken = false
-		c.loop.arm(&c.timer, c.loop.now+int64(c.lim.Stall))
+		c.loop.arm(&c.timer, c.loop.now+int64(c.limits().Stall))
 		c.rewatch()
 	}
 }
@@ -65,7 +65,7 @@ func (c *Conn) drainExpired(now int64) {
 		return
 	}
 	c.out.taken = false
-	c.loop.arm(&c.timer, now+int64(c.lim.Stall))
+	c.loop.arm(&c.timer, now+int64(c.limits().Stall))
 }
 
 // finish follows the last byte with FIN.
@@ -85,12 +85,7 @@ func (c *Conn) end(err error, reset bool) {
 		return
 	}
 	c.state = stateClosed
-	c.err = err
-	c.flags |= flagClose
-	if reset {
-		c.flags |= flagReset
-	}
-	c.loop.list(c)
+	c.loop.wishes = append(c.loop.wishes, wish{c: c, free: true, reset: reset, err: err})
 }
 
 // dropKeptUnlessReading leaves the buffer that Data is looking at to deliver.
@@ -101,7 +96,7 @@ func (c *Conn) dropKeptUnlessReading() {
 }
 
 // free gives everything back and says goodbye.
-func (l *Loop) free(c *Conn) {
+func (l *Loop) free(c *Conn, reset bool, err error) {
 	invariant.Check(c.flags&flagReading == 0, "reactor: free inside Data")
 	invariant.Count(ledger, -1)
 	l.wheel.Disarm(&c.timer)
@@ -109,10 +104,13 @@ func (l *Loop) free(c *Conn) {
 	c.dropQueue()
 	l.conns.set(int(c.fd), nil)
 	l.counters.conns.add(-1)
-	if c.flags&flagReset != 0 {
+	c.flags &^= flagLimits
+	delete(l.limits, c)
+	delete(l.zones, c)
+	if reset {
 		l.k.Reset(int(c.fd))
 	} else {
 		l.k.Close(int(c.fd))
 	}
-	c.h.Closed(c, c.err)
+	c.h.Closed(c, err)
 }

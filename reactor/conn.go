@@ -63,11 +63,10 @@ const (
 	flagPaused  flag = 1 << iota // the owner does not want to read
 	flagEOF                      // the peer's FIN has been seen
 	flagHigh                     // the queue has been too long for a writer, Writable is owed
-	flagListed                   // on the loop's list for settle
 	flagFeed                     // settle shall feed what was kept
-	flagClose                    // settle shall free the connection
-	flagReset                    // ... with an RST
 	flagReading                  // inside Data
+	flagLimits                   // SetWriteLimits was called, the loop has them
+	flagPeer                     // the peer has an IP address
 )
 
 // ErrQueueFull is the answer to a write that would take the send queue past
@@ -82,18 +81,18 @@ var ErrStalled = errors.New("reactor: the peer stopped reading")
 // ErrAborted ends a connection that this side aborted.
 var ErrAborted = errors.New("reactor: aborted")
 
-// Conn is one stream socket. All of it belongs to the loop's goroutine.
+// Conn is one stream socket. All of it belongs to the loop's goroutine. There is
+// one for every idle connection, in a size class of 112 bytes: what few of them
+// need is with the loop.
 type Conn struct {
 	loop  *Loop
 	h     Handler
-	lim   *WriteLimits
 	out   *queue          // nil while nothing is queued
 	kept  *bufpool.Buffer // what Data did not use; nil while there is nothing
-	next  *Conn           // on the loop's settle list
-	err   error           // why it ends; the first one stays
 	timer wheel.Timer
-	peer  netip.AddrPort
+	ip    [16]byte // the peer's, an IPv4 address as its IPv6-mapped form
 	fd    int32
+	port  uint16
 	state state
 	watch kernel.Interest
 	flags flag
@@ -103,8 +102,15 @@ type Conn struct {
 // watches it.
 func (l *Loop) newConn(fd int, peer netip.AddrPort, st state) *Conn {
 	invariant.Count(ledger, 1)
-	c := &Conn{loop: l, fd: int32(fd), peer: peer, state: st, lim: &l.r.cfg.Write}
+	c := &Conn{loop: l, fd: int32(fd), state: st}
 	c.timer.Owner = c
+	if peer.IsValid() {
+		c.flags |= flagPeer
+		c.ip, c.port = peer.Addr().As16(), peer.Port()
+	}
+	if zone := peer.Addr().Zone(); zone != "" {
+		l.zones[c] = zone
+	}
 	l.conns.set(fd, c)
 	l.counters.conns.add(1)
 	return c
@@ -123,8 +129,17 @@ func (c *Conn) SetHandler(h Handler) { c.h = h }
 func (c *Conn) Handler() Handler { return c.h }
 
 // Peer returns the remote address, the zero value for a unix socket. It stays
-// known after the end.
-func (c *Conn) Peer() netip.AddrPort { return c.peer }
+// known after the end, but for the zone of a link-local one.
+func (c *Conn) Peer() netip.AddrPort {
+	if c.flags&flagPeer == 0 {
+		return netip.AddrPort{}
+	}
+	a := netip.AddrFrom16(c.ip).Unmap()
+	if a.Is6() && a.IsLinkLocalUnicast() {
+		a = a.WithZone(c.loop.zones[c])
+	}
+	return netip.AddrPortFrom(a, c.port)
+}
 
 // LocalAddr returns this end's address, or nil once the connection is closed.
 func (c *Conn) LocalAddr() net.Addr {
@@ -145,7 +160,7 @@ func (c *Conn) PeerAddr() net.Addr {
 
 // SetOptions applies socket options; see Options.
 func (c *Conn) SetOptions(o Options) {
-	if c.state != stateClosed && c.peer.IsValid() {
+	if c.state != stateClosed && c.flags&flagPeer != 0 {
 		c.loop.k.SetOptions(int(c.fd), o)
 	}
 }
@@ -201,8 +216,7 @@ func (c *Conn) ResumeRead() {
 // Refeed gives what was kept to Data again after the current event.
 func (c *Conn) Refeed() {
 	if c.state == stateOpen && (c.kept != nil || c.flags&flagReading != 0) {
-		c.flags |= flagFeed
-		c.loop.list(c)
+		c.loop.wishFeed(c)
 	}
 }
 

@@ -206,7 +206,7 @@ func (d *Dialing) Writable(c *Conn) {
 	switch {
 	case d.done || e == unix.ENOTCONN || e == unix.EINPROGRESS:
 	case e != 0:
-		d.err = d.opErrorTo(kernel.Target{Addr: c.peer}, os.NewSyscallError("connect", e))
+		d.err = d.opErrorTo(kernel.Target{Addr: c.Peer()}, os.NewSyscallError("connect", e))
 		c.end(d.err, false)
 	default:
 		d.won(c)

@@ -3,10 +3,35 @@
 package reactor
 
 import (
+	"net/netip"
+
+	"github.com/panjf2000/gnet/v2/pkg/socket"
 	"golang.org/x/sys/unix"
 
 	"github.com/penstock-go/penstock/internal/kernel"
 )
+
+func (k *systemKernel) Accept(fd int) (int, netip.AddrPort, kernel.Errno) {
+	conn, sa, err := socket.Accept(fd)
+	if err != nil {
+		return -1, netip.AddrPort{}, errnoOf(err)
+	}
+	return conn, addrPortOf(sa), 0
+}
+
+func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		a := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.ZoneId != 0 && a.Is6() {
+			a = a.WithZone(zoneName(sa.ZoneId))
+		}
+		return netip.AddrPortFrom(a, uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
 
 func (k *systemKernel) Read(fd int, b []byte) (int, kernel.Errno) {
 	return retry(func() (int, error) { return unix.Read(fd, b) })

@@ -25,14 +25,6 @@ func (k *systemKernel) Now() int64 { return int64(time.Since(k.start)) }
 
 func (k *systemKernel) OpenPoller() (kernel.Poller, error) { return openPoller(k) }
 
-func (k *systemKernel) Accept(fd int) (int, netip.AddrPort, kernel.Errno) {
-	conn, sa, err := socket.Accept(fd)
-	if err != nil {
-		return -1, netip.AddrPort{}, errnoOf(err)
-	}
-	return conn, addrPortOf(sa), 0
-}
-
 func (k *systemKernel) Connect(to kernel.Target) (int, kernel.Errno) {
 	sa, family := sockaddrOf(to)
 	fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
@@ -123,20 +115,6 @@ func errnoOf(err error) kernel.Errno {
 		err = u.Unwrap()
 	}
 	return 0
-}
-
-func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		a := netip.AddrFrom16(sa.Addr).Unmap()
-		if sa.ZoneId != 0 && a.Is6() {
-			a = a.WithZone(zoneName(sa.ZoneId))
-		}
-		return netip.AddrPortFrom(a, uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }
 
 func sockaddrOf(to kernel.Target) (unix.Sockaddr, int) {

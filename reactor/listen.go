@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -210,7 +211,7 @@ func (ln *listener) acceptAll() {
 		switch {
 		case e == 0:
 			ln.starve = false
-			ln.place(fd, func(l *Loop) { l.accepted(ln, fd, l.newConn(fd, peer, stateOpen)) })
+			ln.place(fd, peer)
 		case e == unix.EAGAIN:
 			return
 		case lasting(e):
@@ -222,25 +223,24 @@ func (ln *listener) acceptAll() {
 	}
 }
 
-// place runs open on the loop that shall own fd.
-func (ln *listener) place(fd int, open func(*Loop)) {
-	loops := ln.l.r.loops
-	if !ln.deal || len(loops) == 1 {
-		open(ln.l)
-		return
+// place gives the connection to the loop that shall own it.
+func (ln *listener) place(fd int, peer netip.AddrPort) {
+	loops, to := ln.l.r.loops, ln.l
+	if ln.deal {
+		ln.turn = (ln.turn + 1) % len(loops)
+		to = loops[ln.turn]
 	}
-	ln.turn = (ln.turn + 1) % len(loops)
-	to := loops[ln.turn]
 	if to == ln.l {
-		open(to)
+		to.accepted(ln, fd, peer)
 		return
 	}
-	if to.Post(Func(func() { open(to) })) != nil {
+	if to.Post(Func(func() { to.accepted(ln, fd, peer) })) != nil {
 		ln.l.k.Close(fd)
 	}
 }
 
-func (l *Loop) accepted(ln *listener, fd int, c *Conn) {
+func (l *Loop) accepted(ln *listener, fd int, peer netip.AddrPort) {
+	c := l.newConn(fd, peer, stateOpen)
 	l.counters.accepted.add(1)
 	c.SetOptions(ln.cfg.Options)
 	if c.h = ln.accept(c); c.h == nil {

@@ -27,12 +27,20 @@ type Loop struct {
 	// owner flushes what it has gathered.
 	AfterEvent func()
 
-	buf       []byte // what a read is made into
-	settling  *Conn  // the list of those that asked for something
+	buf       []byte                 // what a read is made into
+	wishes    []wish                 // of connections, for settle
+	spare     []wish                 // the other half of wishes, while it is walked
+	zones     map[*Conn]string       // of link-local peers
+	limits    map[*Conn]*WriteLimits // of SetWriteLimits
 	listeners []*listener
 	dials     map[*Dialing]struct{}
 	drained   []chan struct{} // closed when nothing is left; see Reactor.Drain
 	counters  counters
+}
+
+func newLoop(r *Reactor, p kernel.Poller, id int) *Loop {
+	return &Loop{r: r, k: r.k, p: p, id: id, now: r.k.Now(), buf: make([]byte, readSize), dials: make(map[*Dialing]struct{}),
+		zones: make(map[*Conn]string), limits: make(map[*Conn]*WriteLimits)}
 }
 
 // ID numbers the loops from 0.
@@ -91,31 +99,38 @@ func (l *Loop) Woken() {
 	}
 }
 
-// list puts c on the settle list, once.
-func (l *Loop) list(c *Conn) {
-	if c.flags&flagListed == 0 {
-		c.flags |= flagListed
-		c.next = l.settling
-		l.settling = c
+// wish is what a connection wants when no handler is running.
+type wish struct {
+	c     *Conn
+	free  bool // otherwise: to be fed again
+	reset bool // free with an RST
+	err   error
+}
+
+// wishFeed puts c on the list, once.
+func (l *Loop) wishFeed(c *Conn) {
+	if c.flags&flagFeed == 0 {
+		c.flags |= flagFeed
+		l.wishes = append(l.wishes, wish{c: c})
 	}
 }
 
 // settle does what was asked for during an event, when no handler is running.
 func (l *Loop) settle() {
 	l.afterEvent()
-	for round := 0; l.settling != nil; round++ {
+	for round := 0; len(l.wishes) > 0; round++ {
 		if round == settleRounds {
 			l.p.Wake()
 			return
 		}
-		c := l.settling
-		l.settling = nil
-		for c != nil {
-			next := c.next
-			c.next = nil
-			l.settleOne(c)
-			c = next
+		list := l.wishes
+		l.wishes = l.spare[:0]
+		for i := range list {
+			w := list[i]
+			list[i] = wish{}
+			l.grant(w)
 		}
+		l.spare = list
 	}
 	if l.drained != nil && l.conns.n == 0 && len(l.dials) == 0 {
 		for _, done := range l.drained {
@@ -125,14 +140,12 @@ func (l *Loop) settle() {
 	}
 }
 
-func (l *Loop) settleOne(c *Conn) {
-	feed := c.flags&flagFeed != 0
-	c.flags &^= flagListed | flagFeed
-	switch {
-	case c.flags&flagClose != 0:
-		l.free(c)
-	case feed:
-		l.feed(c)
+func (l *Loop) grant(w wish) {
+	if w.free {
+		l.free(w.c, w.reset, w.err)
+	} else {
+		w.c.flags &^= flagFeed
+		l.feed(w.c)
 	}
 	l.afterEvent()
 }

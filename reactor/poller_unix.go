@@ -83,7 +83,7 @@ func (w *poller) ready(fd int, event netpoll.IOEvent, flags netpoll.IOFlags) err
 // in between is either seen by the Woken that follows or writes a new byte.
 func (w *poller) clearWake() {
 	var b [8]byte
-	_, _ = w.k.Read(w.wakeRead, b[:])
+	_, _ = unix.Read(w.wakeRead, b[:])
 	w.woken.Store(false)
 	if w.alarmAt != 0 && w.alarmAt <= w.k.Now() {
 		w.alarmAt = 0

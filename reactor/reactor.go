@@ -94,8 +94,7 @@ func New(cfg Config) (*Reactor, error) {
 			r.closePollers()
 			return nil, err
 		}
-		r.loops = append(r.loops, &Loop{r: r, k: r.k, p: p, id: i, buf: make([]byte, readSize),
-			dials: make(map[*Dialing]struct{}), now: r.k.Now()})
+		r.loops = append(r.loops, newLoop(r, p, i))
 	}
 	return r, nil
 }

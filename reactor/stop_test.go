@@ -79,7 +79,7 @@ func TestNothingSurvivesALetterBehindStop(t *testing.T) {
 	g.on(loop, func() {
 		loop.stop()
 		_ = loop.Post(Func(func() { loop.Dial(to(l.Addr()), d) }))
-		_ = loop.Post(Func(func() { loop.accepted(dealt, fd, loop.newConn(fd, netip.AddrPort{}, stateOpen)) }))
+		_ = loop.Post(Func(func() { loop.accepted(dealt, fd, netip.AddrPort{}) }))
 	})
 	if err := await(t, "DialFailed", d.failed); err != ErrStopped {
 		t.Errorf("the dial's error is %v", err)

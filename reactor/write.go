@@ -83,7 +83,7 @@ func (c *Conn) Pending() int {
 }
 
 // Room returns how many bytes may be written before ErrQueueFull.
-func (c *Conn) Room() int { return max(0, c.lim.Hard-c.Pending()) }
+func (c *Conn) Room() int { return max(0, c.limits().Hard-c.Pending()) }
 
 // High tells whether the queue has reached the high water mark, or refused a
 // write, and not drained since: Handler.Writable is to come.
@@ -91,13 +91,25 @@ func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
 
 // SetWriteLimits replaces the reactor's limits for this connection. lim is
 // taken as it is (see WithDefaults), shared, and must not change.
-func (c *Conn) SetWriteLimits(lim *WriteLimits) { c.lim = lim }
+func (c *Conn) SetWriteLimits(lim *WriteLimits) {
+	if c.state != stateClosed {
+		c.flags |= flagLimits
+		c.loop.limits[c] = lim
+	}
+}
+
+func (c *Conn) limits() *WriteLimits {
+	if c.flags&flagLimits != 0 {
+		return c.loop.limits[c]
+	}
+	return &c.loop.r.cfg.Write
+}
 
 func (c *Conn) admit(n int) error {
 	if c.state != stateOpen {
 		return net.ErrClosed
 	}
-	if n > c.lim.Hard-c.Pending() {
+	if n > c.limits().Hard-c.Pending() {
 		if c.out != nil {
 			c.flags |= flagHigh // the writer waits, wherever the mark is
 		}
@@ -108,7 +120,7 @@ func (c *Conn) admit(n int) error {
 
 // send is one write(2), of at most WriteLimits.Chunk bytes.
 func (c *Conn) send(a, b []byte) (int, error) {
-	if chunk := c.lim.Chunk; chunk > 0 {
+	if chunk := c.limits().Chunk; chunk > 0 {
 		if len(a) > chunk {
 			a = a[:chunk]
 		}
@@ -149,7 +161,7 @@ func (c *Conn) push(b []byte) {
 		last++
 	}
 	q.segs[last].B = append(q.segs[last].B, b...)
-	if q.size >= c.lim.High {
+	if q.size >= c.limits().High {
 		c.flags |= flagHigh
 	}
 }
@@ -197,7 +209,7 @@ func (c *Conn) drained() {
 	switch {
 	case c.state == stateDraining && c.out == nil:
 		c.finish()
-	case c.state == stateOpen && c.flags&flagHigh != 0 && c.Pending() <= c.lim.Low:
+	case c.state == stateOpen && c.flags&flagHigh != 0 && c.Pending() <= c.limits().Low:
 		c.flags &^= flagHigh
 		c.h.Writable(c)
 	}
