@@ -7,7 +7,6 @@ import (
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
-	"github.com/penstock-go/penstock/reactor"
 )
 
 // This file is callbacks.Session, whose comments are not repeated. A session's
@@ -122,12 +121,17 @@ func (s *session) Close(code ws.StatusCode, reason string) error {
 
 func (s *session) CloseStatus() (ws.StatusCode, string) {
 	if w, ok := s.role.(*wsRole); ok {
-		return w.code, w.reason
+		return w.code, s.closeReason()
 	}
 	return 0, ""
 }
 
-func (s *session) Err() error { return s.err }
+func (s *session) Err() error {
+	if s.ext == nil {
+		return nil
+	}
+	return s.ext.err
+}
 
 func (s *session) Kind() callbacks.Kind {
 	p := &s.l.piece
@@ -236,7 +240,8 @@ func (s *session) Hold() {
 type ext struct {
 	head   *http1.Request // of the handshake, for Protocol.RetainHead
 	parent *session
-	limits *reactor.WriteLimits
+	err    error  // why the session ended
+	reason string // of the close frame that ended it
 }
 
 func (s *session) extend() *ext {
@@ -244,6 +249,13 @@ func (s *session) extend() *ext {
 		s.ext = new(ext)
 	}
 	return s.ext
+}
+
+func (s *session) closeReason() string {
+	if s.ext == nil {
+		return ""
+	}
+	return s.ext.reason
 }
 
 // setWriteLimits applies the protocol's TxPacketSize.

@@ -270,6 +270,6 @@ func (d *dialRole) closed(s *session) {
 		_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	}
 	s.l.handshake = handshake{s: s, response: d.refusal}
-	_ = s.tell(callbacks.ClientConnectionError, []byte(s.err.Error()))
+	_ = s.tell(callbacks.ClientConnectionError, []byte(s.Err().Error()))
 	s.l.handshake = handshake{}
 }

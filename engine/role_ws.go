@@ -37,7 +37,6 @@ const (
 type wsRole struct {
 	reader ws.Reader
 	msg    ws.Assembler
-	reason string
 	left   uint32        // of the send queue when closing last looked; 0 if it has not
 	code   ws.StatusCode // what ended it, 0 while it is open
 	flags  wsFlag
@@ -149,8 +148,8 @@ func (w *wsRole) pieces(s *session, ev *ws.Event, reason callbacks.Reason) error
 // peerClose answers the peer's close frame and ends the session.
 func (w *wsRole) peerClose(s *session, ev *ws.Event) error {
 	w.flags |= wsPeerDone
+	w.because(s, ev.Code, string(ev.Reason))
 	if w.flags&wsClosed == 0 {
-		w.code, w.reason = ev.Code, string(ev.Reason)
 		var in [controlMost]byte
 		raw := closePayload(in[:0], ev)
 		if err := s.tell(callbacks.WSPeerInitiatedClose, raw); err != nil && !errors.Is(err, callbacks.ErrClose) {
@@ -158,8 +157,6 @@ func (w *wsRole) peerClose(s *session, ev *ws.Event) error {
 			w.sendClose(s, code, reason)
 		}
 		w.sendClose(s, ev.Code, string(ev.Reason))
-	} else {
-		w.code, w.reason = ev.Code, string(ev.Reason)
 	}
 	w.done(s, nil)
 	return nil
@@ -205,7 +202,7 @@ func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
 // closeWith begins the close handshake.
 func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
 	if w.flags&(wsClosed|wsPeerDone) == 0 {
-		w.code, w.reason = code, reason
+		w.because(s, code, reason)
 		if code == 0 {
 			w.code = ws.StatusNoStatusRcvd
 		}
@@ -228,6 +225,14 @@ func (w *wsRole) close(s *session, code ws.StatusCode, reason string) error {
 	return nil
 }
 
+// because notes the code and reason that end the session.
+func (w *wsRole) because(s *session, code ws.StatusCode, reason string) {
+	w.code = code
+	if reason != s.closeReason() {
+		s.extend().reason = reason
+	}
+}
+
 // breach answers a peer that broke the protocol or a limit. There is no point in
 // waiting for its close frame (RFC 6455 7.1.7).
 func (w *wsRole) breach(s *session, err error) {
@@ -236,7 +241,7 @@ func (w *wsRole) breach(s *session, err error) {
 		c = ws.ErrReservedOpCode
 	}
 	if w.flags&wsClosed == 0 {
-		w.code, w.reason = c.Code, c.Reason
+		w.because(s, c.Code, c.Reason)
 	}
 	w.sendClose(s, c.Code, c.Reason)
 	s.shut(err)
@@ -257,7 +262,7 @@ func (w *wsRole) eof(s *session) {
 		s.shut(nil)
 	default:
 		if w.flags&wsClosed == 0 {
-			w.code, w.reason = ws.StatusAbnormalClosure, ""
+			w.because(s, ws.StatusAbnormalClosure, "")
 		}
 		s.shut(errTruncated)
 	}
@@ -308,7 +313,7 @@ func (w *wsRole) closing(s *session) {
 	case pending == 0 && was > 0:
 		s.deadlineIn(lim.CloseTimeout)
 	default:
-		w.code, w.reason = ws.StatusAbnormalClosure, ""
+		w.because(s, ws.StatusAbnormalClosure, "")
 		s.abort(ErrCloseTimeout)
 	}
 }

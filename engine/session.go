@@ -51,7 +51,6 @@ type session struct {
 	vh       *vhost
 	proto    *callbacks.Protocol // nil while bound to none
 	user     any
-	err      error
 	ext      *ext
 	id       uint64
 	seen     int64 // when bytes came last
@@ -132,8 +131,8 @@ func (s *session) fail(err error) {
 
 // because notes why the session ends. The first reason stays.
 func (s *session) because(err error) {
-	if s.err == nil {
-		s.err = err
+	if err != nil && s.Err() == nil {
+		s.extend().err = err
 	}
 }
 
