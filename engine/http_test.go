@@ -88,6 +88,7 @@ func TestGoodRequests(t *testing.T) {
 		{"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", "POST / hello"},
 		{"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n", "POST / "},
 		{"POST / HTTP/1.1\r\nHost: test\r\n\r\n", "POST / "},
+		{"DELETE / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n", "DELETE /"},
 		{"PUT / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-T: t\r\n\r\n", "PUT / abcde"},
 		{"GET /upgrade HTTP/1.1\r\nHost: test\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n", "GET /upgrade"},
 		{"\r\nGET /blank HTTP/1.1\r\nHost: test\r\n\r\n", "GET /blank"},

@@ -115,10 +115,10 @@ func (h *httpRole) begin(s *session) {
 		h.refuse(s, errBodyTooLong, 413)
 		return
 	}
-	h.body.Start(framing, &s.l.e.limits.HTTP)
 	h.taken = 0
 	h.phase = phaseAnswer
 	if !framing.Empty() {
+		h.body.Start(framing, &s.l.e.limits.HTTP)
 		h.phase = phaseBody
 	}
 	if _, ok := req.Upgrade(); ok && req.Header().HasToken("Upgrade", "websocket") {
@@ -160,20 +160,20 @@ func (h *httpRole) serve(s *session) {
 		return
 	}
 	h.called(s, s.tell(callbacks.HTTP, rest))
-	if s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone == 0 && expectsCompletion(h.req.Method()) {
+	if s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone == 0 && expectsCompletion(h.req) {
 		h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
 	}
 }
 
-// expectsCompletion tells the methods whose requests have a body by their
-// meaning: a program that answers in HTTPBodyCompletion answers them also when
-// the body is missing.
-func expectsCompletion(method []byte) bool {
-	switch string(method) {
+// expectsCompletion tells the requests that have a body, if of no length, and
+// those whose method means one: a program that answers in HTTPBodyCompletion
+// answers them also when the body is missing.
+func expectsCompletion(q *http1.Request) bool {
+	switch string(q.Method()) {
 	case "POST", "PUT", "PATCH":
 		return true
 	}
-	return false
+	return q.Framing().Kind != http1.NoBody
 }
 
 // called looks at what a callback of the transaction returned.
@@ -281,9 +281,9 @@ func (h *httpRole) sendContinue(s *session) {
 // program forgot.
 func (h *httpRole) unanswered(s *session) {
 	status := 404
-	if h.taken > 0 || expectsCompletion(h.req.Method()) {
+	if h.taken > 0 || expectsCompletion(h.req) {
 		status = 500
-		s.l.e.log.Error("engine: a request was not answered", "protocol", s.proto.Name, "path", string(h.req.Path()))
+		s.l.e.log.Warn("engine: a request was not answered", "protocol", s.proto.Name, "path", string(h.req.Path()))
 	}
 	h.status(s, status)
 	h.end(s)

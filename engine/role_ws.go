@@ -78,6 +78,7 @@ func (w *wsRole) receive(s *session, b []byte) (int, error) {
 	switch ev := &l.event; ev.Kind {
 	case ws.Data:
 		err = w.data(s, ev, lim.Message)
+		l.piece.s = nil
 	case ws.Ping:
 		w.control(s, ws.OpPong, ev.Payload)
 	case ws.Pong:
@@ -103,7 +104,6 @@ func (w *wsRole) data(s *session, ev *ws.Event, limit int64) error {
 	}
 	p := &s.l.piece
 	*p = piece{s: s, first: true, final: true}
-	defer p.clear()
 	reason := w.pick(callbacks.Receive, callbacks.ClientReceive)
 	if s.proto.RxBufferSize > 0 {
 		return w.pieces(s, ev, reason)
@@ -124,8 +124,6 @@ func (w *wsRole) data(s *session, ev *ws.Event, limit int64) error {
 	w.msg.Release()
 	return err
 }
-
-func (p *piece) clear() { p.s = nil }
 
 // pieces delivers a piece in parts of RxBufferSize.
 func (w *wsRole) pieces(s *session, ev *ws.Event, reason callbacks.Reason) error {

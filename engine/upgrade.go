@@ -17,11 +17,11 @@ func (h *httpRole) upgrade(s *session) {
 		h.refuseUpgrade(s, err, 400)
 		return
 	}
-	if err := s.tell(callbacks.HTTPConfirmUpgrade, []byte("websocket")); err != nil {
+	if err := s.tell(callbacks.HTTPConfirmUpgrade, websocketName[:]); err != nil {
 		h.refuseUpgrade(s, err, 403)
 		return
 	}
-	name, err := ws.SelectProtocol(h.req.Header().Values("Sec-WebSocket-Protocol"), s.vh.names)
+	name, err := h.subprotocol(s)
 	if err != nil {
 		h.refuseUpgrade(s, err, 400)
 		return
@@ -56,6 +56,17 @@ func (h *httpRole) checkUpgrade() *http1.Error {
 		return errUpgradeKey
 	}
 	return nil
+}
+
+var websocketName = [...]byte{'w', 'e', 'b', 's', 'o', 'c', 'k', 'e', 't'}
+
+// subprotocol chooses among what the client offers, which is mostly nothing.
+func (h *httpRole) subprotocol(s *session) (string, error) {
+	f := h.req.Header()
+	if f.Count("Sec-WebSocket-Protocol") == 0 {
+		return "", nil
+	}
+	return ws.SelectProtocol(f.Values("Sec-WebSocket-Protocol"), s.vh.names)
 }
 
 // wsProtocol is what the WebSocket is bound to: the subprotocol it asked for, the
