@@ -82,7 +82,7 @@ func (w *world) requested(s callbacks.Session) error {
 	case "/early":
 		return s.Respond(200, "text/plain", []byte("early"))
 	}
-	if r.Framing().Empty() && !expectsCompletion(r.Method()) {
+	if r.Framing().Empty() && !expectsCompletion(r) {
 		return w.answer(s)
 	}
 	return nil
