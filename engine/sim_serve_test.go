@@ -247,7 +247,7 @@ func (w *world) twist(x exchange) exchange {
 	case 0:
 		x.path = "/404"
 		x.status, x.answer = text(404)
-		if x.body != "" || strings.HasPrefix(x.method, "P") {
+		if x.body != "" || x.chunked || strings.HasPrefix(x.method, "P") {
 			x.status, x.answer = text(500)
 		}
 	case 1:
