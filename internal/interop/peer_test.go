@@ -176,24 +176,17 @@ func (c *coderPeer) read() (bool, []byte, error) {
 	return kind == coder.MessageText, p, err
 }
 
-// ping chooses its own payload; somebody has to read for it to be answered.
+// ping chooses its own payload; somebody has to read meanwhile.
 func (c *coderPeer) ping(string) error {
-	pinged := make(chan error, 1)
-	go func() { pinged <- c.Ping(c.ctx) }()
-	go func() { pinged <- c.write(true, []byte("ping")) }()
-	if _, p, err := c.read(); err != nil || string(p) != "ping" {
-		return fmt.Errorf("read %q: %w", p, err)
-	}
-	// The pong came before the echo or comes now, with the next message.
-	first := <-pinged
-	if first != nil {
-		return first
-	}
-	go func() { pinged <- c.write(true, []byte("pong")) }()
-	if _, _, err := c.read(); err != nil {
+	read := make(chan error, 1)
+	go func() {
+		_, _, err := c.read()
+		read <- err
+	}()
+	if err := c.Ping(c.ctx); err != nil {
 		return err
 	}
-	return errors.Join(<-pinged, <-pinged)
+	return errors.Join(c.write(true, []byte("for the reader")), <-read)
 }
 
 func (c *coderPeer) shut(code int, reason string) (int, string, error) {

@@ -232,7 +232,7 @@ func TestOurClientEchoes(t *testing.T) {
 	forEachServer(t, func(t *testing.T, url string) {
 		c := connect(t, url)
 		wait(t, c.open)
-		for _, size := range []int{0, 1, 125, 126, 65535, 65536, 1 << 20, 32 << 20} {
+		for _, size := range []int{0, 1, 125, 126, 65535, 65536, 1 << 20, 8 << 20} {
 			for _, kind := range []callbacks.Kind{callbacks.WriteText, callbacks.WriteBinary} {
 				want := strings.Repeat("m", size)
 				if err := c.handle.Write([]byte(want), kind); err != nil {
