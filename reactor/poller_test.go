@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -268,5 +269,20 @@ func TestAWakeAfterCloseTouchesNothing(t *testing.T) {
 	}
 	if n, err := unix.Read(pipe[0], make([]byte, 1)); err != unix.EAGAIN {
 		t.Errorf("read %d bytes, %v", n, err)
+	}
+}
+
+// The race detector sees a Wake that uses the descriptor while it is closed.
+func TestWakesWhileClosingAreHarmless(t *testing.T) {
+	for range 100 {
+		p, err := newSystemKernel().OpenPoller()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.WakeAt(1)
+		var wg sync.WaitGroup
+		wg.Go(p.Wake)
+		p.Close()
+		wg.Wait()
 	}
 }

@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type poller struct {
 	stopped bool
 
 	wakeRead, wakeWrite int
+	wakeMu              sync.Mutex  // held while wakeWrite is written to or closed
 	woken               atomic.Bool // a byte is in the pipe, or about to be
 	alarm               *time.Timer
 	alarmAt             int64 // when alarm fires; 0 = not set
@@ -91,7 +93,12 @@ func (w *poller) clearWake() {
 }
 
 func (w *poller) Wake() {
-	if !w.woken.Swap(true) {
+	if w.woken.Swap(true) {
+		return
+	}
+	w.wakeMu.Lock()
+	defer w.wakeMu.Unlock()
+	if w.wakeWrite >= 0 {
 		_, _ = unix.Write(w.wakeWrite, []byte{1})
 	}
 }
@@ -108,9 +115,11 @@ func (w *poller) Stop() { w.stopped = true }
 
 func (w *poller) Close() {
 	w.alarm.Stop()
-	w.woken.Store(true) // a late alarm must not write to a descriptor that is someone else's by now
 	_ = unix.Close(w.wakeRead)
+	w.wakeMu.Lock() // a late Wake must not write to a descriptor that is someone else's by now
 	_ = unix.Close(w.wakeWrite)
+	w.wakeWrite = -1
+	w.wakeMu.Unlock()
 	_ = w.p.Close()
 }
 
