@@ -135,6 +135,41 @@ func TestLingeringEnds(t *testing.T) {
 	}
 }
 
+func TestThePeersFINDoesNotEndAClosingConnection(t *testing.T) {
+	k := bent()
+	open := closedSocket(k)
+	e := newEar(t)
+	g, c, peer := pair(t, Config{Kernel: k}, e)
+	g.on(c.Loop(), func() { _ = c.Write([]byte("the rest")); c.Close() })
+	send(t, peer, []byte("thrown away"))
+	_ = peer.CloseWrite()
+	eventually(t, "the FIN is seen", func() bool {
+		seen := false
+		g.on(c.Loop(), func() { seen = c.EOFSeen() })
+		return seen
+	})
+	open.Store(true)
+	if got := receiveAll(t, peer); string(got) != "the rest" {
+		t.Errorf("received %q", got)
+	}
+	if err := await(t, "Closed", e.ended); err != nil {
+		t.Errorf("closed with %v", err)
+	}
+}
+
+func TestAResetWhileClosingIsAnError(t *testing.T) {
+	k := bent()
+	closedSocket(k)
+	e := newEar(t)
+	g, c, peer := pair(t, Config{Kernel: k}, e)
+	g.on(c.Loop(), func() { _ = c.Write([]byte("never delivered")); c.Close() })
+	_ = peer.SetLinger(0)
+	_ = peer.Close()
+	if err := await(t, "Closed", e.ended); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("closed with %v", err)
+	}
+}
+
 func TestHowThePeerLeavesALingeringConnectionDoesNotMatter(t *testing.T) {
 	e := newEar(t)
 	g, c, peer := pair(t, Config{}, e)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -393,6 +394,31 @@ func TestAResetOfThePeerIsSeen(t *testing.T) {
 				t.Errorf("closed with %v", err)
 			}
 		})
+	}
+}
+
+func TestTheEndIsSeenBehindWhatIsKept(t *testing.T) {
+	for _, kept := range []int{10, 2 * keptInPlace} {
+		for how, leave := range map[string]func(net.Conn){
+			"FIN": func(c net.Conn) { _ = c.Close() },
+			"RST": func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); _ = c.Close() },
+		} {
+			e := newEar(t)
+			all := make(chan struct{}, 1)
+			e.data = func(_ *Conn, b []byte) int {
+				if len(b) == kept {
+					all <- struct{}{}
+				}
+				return 0
+			}
+			_, _, peer := pair(t, Config{}, e)
+			send(t, peer, pattern(kept))
+			await(t, "Data", all)
+			leave(peer)
+			if err := await(t, "Closed", e.ended); (err == nil) != (how == "FIN") {
+				t.Errorf("%d kept, %s: closed with %v", kept, how, err)
+			}
+		}
 	}
 }
 

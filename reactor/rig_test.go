@@ -25,8 +25,8 @@ type rig struct {
 // given back every descriptor by then.
 func newRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
-	before := descriptors()
-	t.Cleanup(func() { checkGivenBack(t, before) })
+	fds, conns := descriptors(), invariant.Counts()[ledger]
+	t.Cleanup(func() { checkGivenBack(t, fds, conns) })
 	if cfg.Loops == 0 {
 		cfg.Loops = 1
 	}
@@ -42,12 +42,12 @@ func newRig(t *testing.T, cfg Config) *rig {
 	return g
 }
 
-func checkGivenBack(t *testing.T, before int) {
+func checkGivenBack(t *testing.T, fds int, conns int64) {
 	t.Helper()
-	if !waitFor(func() bool { return descriptors() <= before }) {
-		t.Errorf("%d descriptors, were %d before the reactor", descriptors(), before)
+	if !waitFor(func() bool { return descriptors() <= fds }) {
+		t.Errorf("%d descriptors, were %d before the reactor", descriptors(), fds)
 	}
-	if n := invariant.Counts()[ledger]; n != 0 {
+	if n := invariant.Counts()[ledger] - conns; n != 0 {
 		t.Errorf("%d connections were not freed", n)
 	}
 }

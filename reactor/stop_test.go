@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"syscall"
@@ -65,29 +64,48 @@ func TestStopEndsDials(t *testing.T) {
 	}
 }
 
-// A letter that a stopping loop still delivers may dial, or bring a connection that another loop has accepted.
-func TestNothingSurvivesALetterBehindStop(t *testing.T) {
-	l := ownListener(t, "tcp4")
-	g := newRig(t, Config{}).start()
-	loop := g.loops[0]
-	d, e := newCaller(t), newEar(t)
-	fd, errno := g.k.Connect(kernel.Target{Addr: l.Addr().(*net.TCPAddr).AddrPort()})
-	if errno != 0 {
-		t.Fatal(errno)
+// hold keeps a loop inside a letter until release is called; then it runs f.
+func (g *rig) hold(l *Loop, f func()) (release func()) {
+	g.t.Helper()
+	held, released := make(chan struct{}), make(chan struct{})
+	if err := l.Post(Func(func() { close(held); <-released; f() })); err != nil {
+		g.t.Fatal(err)
 	}
-	dealt := &listener{accept: func(*Conn) Handler { return e }}
-	g.on(loop, func() {
-		loop.stop()
-		_ = loop.Post(Func(func() { loop.Dial(to(l.Addr()), d) }))
-		_ = loop.Post(Func(func() { loop.accepted(dealt, fd, netip.AddrPort{}) }))
+	await(g.t, "letter", held)
+	return func() { close(released) }
+}
+
+func TestAConnectionDealtToALoopThatStopsIsEnded(t *testing.T) {
+	e := newEar(t)
+	g := newRig(t, Config{Loops: 2})
+	a := g.listen("tcp4", "127.0.0.1:0", ListenConfig{OneLoop: true}, func(*Conn) Handler { return e })
+	g.start()
+	release := g.hold(g.loops[1], g.loops[1].stop)
+	peer := dialTo(t, a)
+	eventually(t, "the connection is in the mail", func() bool {
+		g.loops[1].mail.mu.Lock()
+		defer g.loops[1].mail.mu.Unlock()
+		return len(g.loops[1].mail.box) > 0
 	})
-	if err := await(t, "DialFailed", d.failed); err != ErrStopped {
-		t.Errorf("the dial's error is %v", err)
-	}
+	release()
 	if err := await(t, "Closed", e.ended); err != ErrStopped {
 		t.Errorf("closed with %v", err)
 	}
-	g.stop()
+	if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the peer reads %v", err)
+	}
+}
+
+func TestADialByALoopThatStopsIsEnded(t *testing.T) {
+	l := ownListener(t, "tcp4")
+	g := newRig(t, Config{}).start()
+	d := newCaller(t)
+	release := g.hold(g.loops[0], g.loops[0].stop)
+	_ = g.loops[0].Post(Func(func() { g.loops[0].Dial(to(l.Addr()), d) }))
+	release()
+	if err := await(t, "DialFailed", d.failed); err != ErrStopped {
+		t.Errorf("error is %v", err)
+	}
 }
 
 func TestADialerThatDialsAgainDoesNotHoldStop(t *testing.T) {

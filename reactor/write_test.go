@@ -38,7 +38,7 @@ func TestWritesKeepTheirOrderThroughShortWrites(t *testing.T) {
 			stingyWrites(k, most, rnd)
 			n := min(2<<20, 5000*most)
 			g, c, peer := pair(t, Config{Kernel: k}, newEar(t))
-			go g.on(c.Loop(), func() { writeInPieces(t, c, pattern(n), rnd) })
+			g.on(c.Loop(), func() { writeInPieces(t, c, pattern(n), rnd) })
 			if got := receiveAll(t, peer); !bytes.Equal(got, pattern(n)) {
 				t.Errorf("received %d bytes of %d, or in another order", len(got), n)
 			}
