@@ -338,7 +338,7 @@ func TestChaosSlowReader(t *testing.T) {
 	e.suffer(8, func(_ int, c *net.TCPConn) error {
 		_ = c.SetReadBuffer(64 << 10)
 		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		n, err := c.Write(all) // as much as the buffers on the way hold
+		n, _ := c.Write(all) // as much as the buffers on the way hold
 		_ = c.SetWriteDeadline(time.Now().Add(wstest.Patience))
 		rest, sent := all[n:], make(chan error, 1)
 		go func() {
@@ -346,7 +346,8 @@ func TestChaosSlowReader(t *testing.T) {
 			sent <- err
 		}()
 		got, small := 0, make([]byte, 5000)
-		for err = nil; err == nil; got += n {
+		var err error
+		for ; err == nil; got += n {
 			n, err = c.Read(small)
 		}
 		if want := messages * (65535 + 4); err != io.EOF || got < want {

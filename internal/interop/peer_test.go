@@ -271,11 +271,22 @@ func (g gobwasPeer) read() (bool, []byte, error) {
 	return op == ws.OpText, p, err
 }
 
+// control reads a frame that should be a control frame.
+func (g gobwasPeer) control() (ws.Frame, error) {
+	h, err := ws.ReadHeader(g.Conn)
+	if err != nil || h.Length > ws.MaxControlFramePayloadSize {
+		return ws.Frame{Header: h}, fmt.Errorf("a frame of %d bytes: %w", h.Length, err)
+	}
+	p := make([]byte, h.Length)
+	_, err = io.ReadFull(g.Conn, p)
+	return ws.Frame{Header: h, Payload: p}, err
+}
+
 func (g gobwasPeer) ping(payload string) error {
 	if err := wsutil.WriteClientMessage(g.Conn, ws.OpPing, []byte(payload)); err != nil {
 		return err
 	}
-	f, err := ws.ReadFrame(g.Conn)
+	f, err := g.control()
 	if err != nil || f.Header.OpCode != ws.OpPong || string(f.Payload) != payload {
 		return fmt.Errorf("opcode %d %q: %w", f.Header.OpCode, f.Payload, err)
 	}
@@ -295,7 +306,7 @@ func (g gobwasPeer) shut(code int, reason string) (int, string, error) {
 
 func (g gobwasPeer) ended() (int, string, error) {
 	defer g.drop()
-	f, err := ws.ReadFrame(g.Conn)
+	f, err := g.control()
 	if err != nil || f.Header.OpCode != ws.OpClose || len(f.Payload) == 1 {
 		return 0, "", fmt.Errorf("opcode %d %q: %w", f.Header.OpCode, f.Payload, err)
 	}

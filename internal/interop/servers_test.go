@@ -333,10 +333,12 @@ func TestOurClientIsDropped(t *testing.T) {
 
 func TestOurClientIsRefused(t *testing.T) {
 	for status, handler := range map[int]http.HandlerFunc{
-		403: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 403) },
-		302: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) },
+		403: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) },
+		302: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 		200: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a page") },
-		503: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("busy", 10_000), 503) },
+		503: func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, strings.Repeat("busy", 10_000), http.StatusServiceUnavailable)
+		},
 		0: func(w http.ResponseWriter, _ *http.Request) {
 			c, _, _ := w.(http.Hijacker).Hijack()
 			_, _ = c.Write([]byte("what?\r\n\r\n"))
