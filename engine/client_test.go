@@ -226,6 +226,37 @@ func TestRawClientAndParent(t *testing.T) {
 	}
 }
 
+// TestHandleWritesBeforeItIsEstablished: they wait.
+func TestHandleWritesBeforeItIsEstablished(t *testing.T) {
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Callback: echoWS})})
+	got := make(chan string, 4)
+	c := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.ClientEstablished:
+			return s.Write([]byte("first"), callbacks.WriteText)
+		case callbacks.ClientReceive:
+			got <- string(in)
+		case callbacks.ClientConnectionError:
+			got <- "failed: " + string(in)
+		}
+		return nil
+	})
+	h, err := c.Connect(clientInfo(v.addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"early", "too"} {
+		if err := h.Write([]byte(text), callbacks.WriteText); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"first", "early", "too"} {
+		if g := <-got; g != want {
+			t.Fatalf("got %q, want %q", g, want)
+		}
+	}
+}
+
 func TestHandleCloseWhileConnecting(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -70,6 +70,10 @@ var letters = sync.Pool{New: func() any { return new(letter) }}
 // Deliver makes the call on the session's loop.
 func (m *letter) Deliver() {
 	s := m.s
+	if d, ok := s.role.(*dialRole); ok && m.do == letterWrite {
+		d.wait(s, m)
+		return
+	}
 	if s.state == stateOpen || s.state == stateOpening {
 		if err := m.call(s); err != nil {
 			s.fail(err)

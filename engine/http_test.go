@@ -138,6 +138,28 @@ func TestAnswersMayComeLater(t *testing.T) {
 	}
 }
 
+// TestClientWhoLeavesIsNoticed: also while its answer is being waited for.
+func TestClientWhoLeavesIsNoticed(t *testing.T) {
+	held, gone := make(chan struct{}), make(chan error, 1)
+	v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.HTTP:
+			s.Hold()
+			close(held)
+		case callbacks.ClosedHTTP:
+			gone <- s.Err()
+		}
+		return nil
+	})
+	p := v.dial(t).send(get("/"))
+	<-held
+	_ = p.Conn.(interface{ SetLinger(int) error }).SetLinger(0)
+	p.Close()
+	if err := <-gone; err == nil {
+		t.Error("a reset is no error")
+	}
+}
+
 func TestUnansweredRequests(t *testing.T) {
 	v := serve(t, func(callbacks.Session, callbacks.Reason, []byte) error { return nil })
 	p := v.dial(t).send(get("/"))

@@ -66,7 +66,8 @@ type Limits struct {
 	// HangupTimeout is the silence after which it is given up; 1006 for the
 	// program. Default 40 s.
 	HangupTimeout time.Duration
-	// StallTimeout ends a closing connection whose peer reads nothing. Default 30 s.
+	// StallTimeout ends a connection that is closing, or whose queue is over
+	// SendHigh, when its peer reads nothing for so long. Default 30 s.
 	StallTimeout time.Duration
 	// DrainTimeout is how long Run waits for sessions to end when its context does.
 	// Default 10 s.
@@ -81,7 +82,8 @@ const (
 // withDefaults returns l with every zero and negative field settled.
 func (l Limits) withDefaults() Limits {
 	if l.Connections == 0 {
-		l.Connections = descriptorLimit() - 64
+		n := descriptorLimit()
+		l.Connections = max(n-64, n/2)
 	}
 	size(&l.Body, 64<<20)
 	size(&l.Message, ws.DefaultMessageLimit)

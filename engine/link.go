@@ -15,6 +15,7 @@ type link interface {
 	Pending() int
 	Room() int
 	High() bool
+	Progressed() bool
 	PauseRead()
 	ResumeRead()
 	Arm(at int64)

@@ -17,10 +17,9 @@ type loop struct {
 	cork cork
 
 	// Scratch of the session in hand.
-	request  http1.Request
-	response http1.Response
-	event    ws.Event
-	piece    piece
+	request http1.Request
+	event   ws.Event
+	piece   piece
 
 	laters     []*session            // want role.settle
 	writeables []*session            // want a Writeable callback

@@ -107,8 +107,9 @@ func (s *session) room(n int) error {
 // the session from reading, so that its peer cannot make it grow further.
 func (s *session) sent(err error) {
 	if err == nil {
-		if s.link.High() {
+		if s.link.High() && s.paused&pauseQueue == 0 {
 			s.pause(pauseQueue)
+			s.deadlineIn(s.l.e.limits.StallTimeout) // the role sets its own again when that has passed
 		}
 		return
 	}

@@ -32,7 +32,9 @@ type dialRole struct {
 	resp    http1.Response
 	refusal *http1.Response // a copy of a response that was no good
 	interim int
-	bound   bool // WSClientBindProtocol has been raised
+	bound   bool      // WSClientBindProtocol has been raised
+	waiting []*letter // writes of Handles that were too early
+	waits   int       // their bytes
 }
 
 // localProtocol is the protocol that hears of the session before the server has
@@ -103,6 +105,7 @@ func (p *dialer) DialFailed(err error) {
 func (d *dialRole) connected(s *session) {
 	if d.info.Method == "RAW" {
 		s.openRaw(s.proto, callbacks.RawConnected)
+		d.deliver()
 		return
 	}
 	if err := s.tell(callbacks.ClientAppendHandshakeHeader, nil); err != nil {
@@ -216,6 +219,7 @@ func (d *dialRole) establish(s *session, name string) error {
 	s.setWriteLimits()
 	s.openWS()
 	s.tellOrFail(callbacks.ClientEstablished, nil)
+	d.deliver()
 	return nil
 }
 
@@ -229,6 +233,25 @@ func (d *dialRole) rebind(s *session, name string) error {
 	_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	s.proto = p
 	return s.tell(callbacks.WSClientBindProtocol, nil)
+}
+
+// wait keeps a Handle's write until the session is established.
+func (d *dialRole) wait(s *session, m *letter) {
+	if d.waits += len(m.buf.B); d.waits > s.l.e.limits.write().Hard {
+		m.release()
+		s.fail(callbacks.ErrSendQueueFull)
+		return
+	}
+	d.waiting = append(d.waiting, m)
+}
+
+// deliver makes the writes that were waiting, behind those of ClientEstablished.
+func (d *dialRole) deliver() {
+	list := d.waiting
+	d.waiting = nil
+	for _, m := range list {
+		m.Deliver()
+	}
 }
 
 func (d *dialRole) eof(s *session) { s.abort(io.ErrUnexpectedEOF) }
@@ -266,6 +289,9 @@ func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
 // closed is the one terminal callback of a client that was not established.
 func (d *dialRole) closed(s *session) {
 	s.because(callbacks.ErrClosed)
+	for _, m := range d.waiting {
+		m.release()
+	}
 	if d.bound {
 		_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	}

@@ -39,6 +39,7 @@ const (
 	httpChunked                       // its body is chunked
 	httpRaw                           // the program writes head and all
 	httpCalling                       // inside a callback of the transaction
+	httpLast                          // the client has sent FIN: no request follows
 
 	httpLasting = httpServed
 )
@@ -254,9 +255,9 @@ func (h *httpRole) proceed(s *session) {
 		h.end(s)
 	case h.flags&(httpStarted|httpHeld) == 0:
 		h.unanswered(s)
-	default:
-		s.pause(pauseAnswer)
 	}
+	// Otherwise the answer is to come. What arrives meanwhile pauses reading;
+	// until then the socket is watched, so that a client who goes is noticed.
 }
 
 // wantBody goes on to the body, which the client may be holding back.
@@ -291,8 +292,9 @@ func (h *httpRole) unanswered(s *session) {
 
 // end finishes the transaction and makes the connection ready for the next.
 func (h *httpRole) end(s *session) {
+	last := h.flags&httpLast != 0
 	h.drop(s)
-	if h.flags&httpReusable == 0 || s.l.draining {
+	if h.flags&httpReusable == 0 || last || s.l.draining {
 		s.shut(nil)
 		return
 	}
@@ -361,8 +363,9 @@ func (h *httpRole) eof(s *session) {
 		h.refuse(s, h.body.EOF(), 400)
 	case phaseHead:
 		s.shut(nil)
+	case phaseAnswer: // it has said all it wanted, and gets its answer
+		h.flags |= httpLast
 	}
-	// In phaseAnswer the client has said all it wanted and gets its answer.
 }
 
 func (h *httpRole) writeable(s *session) bool {
@@ -387,6 +390,10 @@ func (h *httpRole) settle(s *session) {
 
 func (h *httpRole) timeout(s *session, now int64) {
 	lim := &s.l.e.limits
+	if s.paused&pauseQueue != 0 {
+		s.stalled(now)
+		return
+	}
 	switch h.phase {
 	case phaseHead:
 		h.headTimeout(s, now)

@@ -113,9 +113,14 @@ func (w *rawRole) writeable(s *session) bool {
 	return true
 }
 
-func (w *rawRole) timeout(*session, int64) {}
-func (w *rawRole) settle(*session)         {}
-func (w *rawRole) goodbye(s *session)      { s.shut(nil) }
+func (w *rawRole) timeout(s *session, now int64) {
+	if s.paused&pauseQueue != 0 {
+		s.stalled(now)
+	}
+}
+
+func (w *rawRole) settle(*session)    {}
+func (w *rawRole) goodbye(s *session) { s.shut(nil) }
 
 func (w *rawRole) closed(s *session) {
 	_ = s.tell(callbacks.RawSktDropProtocol, nil)

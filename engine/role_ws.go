@@ -282,6 +282,8 @@ func (w *wsRole) timeout(s *session, now int64) {
 		s.shut(nil)
 	case w.flags&wsClosed != 0:
 		w.closing(s)
+	case s.paused&pauseQueue != 0:
+		s.stalled(now)
 	case s.paused != 0:
 		s.seen = now // it is we who do not listen
 		s.deadlineIn(lim.PingInterval)

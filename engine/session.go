@@ -109,7 +109,10 @@ func (s *session) peerClosed() {
 
 // drained says that the send queue is short again.
 func (s *session) drained() {
-	s.unpause(pauseQueue)
+	if s.paused&pauseQueue != 0 {
+		s.seen = s.l.r.Now() // it was not the peer who was silent
+		s.unpause(pauseQueue)
+	}
 	if s.flags&flagWriteable != 0 {
 		s.flags &^= flagWriteable
 		s.writeable()

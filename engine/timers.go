@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -36,6 +37,20 @@ func (s *session) arm() {
 		s.armed = next
 		s.link.Arm(next)
 	}
+}
+
+// ErrStalled ends a session whose peer has read nothing for Limits.StallTimeout
+// while its send queue was over Limits.SendHigh.
+var ErrStalled = errors.New("engine: the peer stopped reading")
+
+// stalled judges a peer that is not read from because it does not read.
+func (s *session) stalled(now int64) {
+	if !s.link.Progressed() {
+		s.abort(ErrStalled)
+		return
+	}
+	s.seen = now
+	s.deadlineIn(s.l.e.limits.StallTimeout)
 }
 
 // expired says that the alarm has gone off.

@@ -439,6 +439,29 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestPeerThatNeverReads is cut off, though it goes on sending.
+func TestPeerThatNeverReads(t *testing.T) {
+	ended := make(chan error, 1)
+	limits := engine.Limits{SendHigh: 64 << 10, StallTimeout: 50 * time.Millisecond, DrainTimeout: time.Millisecond}
+	v := start(t, engine.Config{Loops: 1, Limits: limits, Vhosts: vhost(callbacks.Protocol{
+		Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+			switch r {
+			case callbacks.Receive:
+				chunk := make([]byte, 32<<10)
+				for s.Write(chunk, callbacks.WriteBinary) == nil {
+				}
+			case callbacks.Closed:
+				ended <- s.Err()
+			}
+			return nil
+		}})})
+	p, _ := v.upgrade(t)
+	p.frame(ws.OpText, true, "go")
+	if err := <-ended; !errors.Is(err, engine.ErrStalled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 func TestTimerAndPause(t *testing.T) {
 	v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch r {

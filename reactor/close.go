@@ -60,11 +60,10 @@ func (c *Conn) CloseWrite() bool {
 
 // drainExpired looks whether the peer has read anything since the last look.
 func (c *Conn) drainExpired(now int64) {
-	if c.out == nil || !c.out.taken {
+	if c.out == nil || !c.Progressed() {
 		c.end(ErrStalled, true)
 		return
 	}
-	c.out.taken = false
 	c.loop.arm(&c.timer, now+int64(c.limits().Stall))
 }
 

@@ -89,6 +89,17 @@ func (c *Conn) Room() int { return max(0, c.limits().Hard-c.Pending()) }
 // write, and not drained since: Handler.Writable is to come.
 func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
 
+// Progressed tells whether the socket has taken any of the queue since the last
+// time it was asked; a connection without a queue has.
+func (c *Conn) Progressed() bool {
+	if c.out == nil {
+		return true
+	}
+	taken := c.out.taken
+	c.out.taken = false
+	return taken
+}
+
 // SetWriteLimits replaces the reactor's limits for this connection. lim is
 // taken as it is (see WithDefaults), shared, and must not change.
 func (c *Conn) SetWriteLimits(lim *WriteLimits) {
