@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,6 +204,11 @@ func (w *world) look() {
 	}
 	if s := w.e.Stats(); s.Connections != 0 || s.Sessions != 0 || s.WebSockets != 0 {
 		w.failf("left: %d connections, %d sessions, %d WebSockets", s.Connections, s.Sessions, s.WebSockets)
+	}
+	// The wheel is the reactor's own; reflection may read it.
+	wheel := reflect.ValueOf(w.e.loops[0].r).Elem().FieldByName("wheel")
+	if armed := wheel.FieldByName("n").Int(); armed != 0 {
+		w.failf("left: %d armed timers", armed)
 	}
 	if counts := invariant.Counts(); len(counts) > 0 {
 		w.failf("left: %v", counts)
