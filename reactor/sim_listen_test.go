@@ -19,9 +19,9 @@ func TestSimListenerComesBack(t *testing.T) {
 			n := simnet.New(simnet.Config{Seed: seed, Moves: seed%2 == 0,
 				Faults: simnet.Faults{Accept: 0.7, Poll: 0.5, Spurious: 0.5, Again: 0.3}})
 			r, port := echoing(t, n)
-			var all []*caller
+			var all []*simCaller
 			for range callers {
-				c := &caller{n: n, port: port}
+				c := &simCaller{n: n, port: port}
 				all = append(all, c)
 				n.Add(c)
 			}
@@ -69,8 +69,8 @@ func (simEcho) Writable(*Conn)             {}
 func (simEcho) Timeout(*Conn, int64)       {}
 func (simEcho) Closed(*Conn, error)        {}
 
-// caller connects, says something, and waits for its echo or a reset.
-type caller struct {
+// simCaller connects, says something, and waits for its echo or a reset.
+type simCaller struct {
 	n      *simnet.Net
 	port   int
 	end    *simnet.End
@@ -79,7 +79,7 @@ type caller struct {
 	gaveUp bool
 }
 
-func (c *caller) Step() simnet.Next {
+func (c *simCaller) Step() simnet.Next {
 	const patience = time.Minute
 	if c.end == nil {
 		c.end, c.since = c.n.Dial(c.port), c.n.Now()
