@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/penstock-go/penstock/internal/kernel"
 	"github.com/penstock-go/penstock/internal/wheel"
 )
 
@@ -210,21 +212,40 @@ func TestThePeersFINLeavesOurSideOpen(t *testing.T) {
 	}
 }
 
+// A socket whose peer has sent its FIN is readable for ever.
 func TestAConnectionAfterEOFDoesNotSpin(t *testing.T) {
 	k := bent()
+	var events atomic.Int64
+	k.open = func() (kernel.Poller, error) {
+		p, err := k.Kernel.OpenPoller()
+		run := func(h kernel.Handler) error { return p.Run(readyCounter{h, &events}) }
+		return &bentPoller{Poller: p, run: run}, err
+	}
 	e := newEar(t)
 	eof := make(chan struct{}, 1)
 	e.eof = func(*Conn) { eof <- struct{}{} }
 	g, _, peer := pair(t, Config{Kernel: k}, e)
 	_ = peer.CloseWrite()
 	await(t, "EOF", eof)
-	before := k.reads.Load()
+	g.on(g.loops[0], func() {})
+	before := events.Load()
 	for range 100 {
 		g.on(g.loops[0], func() {})
 	}
-	if n := k.reads.Load() - before; n > 0 {
-		t.Errorf("%d reads after the end", n)
+	if n := events.Load() - before; n > 0 {
+		t.Errorf("%d events after the end", n)
 	}
+}
+
+// readyCounter counts the events for sockets on their way to a loop.
+type readyCounter struct {
+	kernel.Handler
+	n *atomic.Int64
+}
+
+func (r readyCounter) Ready(fd int, ev kernel.Event) {
+	r.n.Add(1)
+	r.Handler.Ready(fd, ev)
 }
 
 func TestCloseWriteLeavesReadingOpen(t *testing.T) {
@@ -366,9 +387,12 @@ func alarmOnlyIn(name string) int64 {
 func TestCallsAfterTheEndDoNothing(t *testing.T) {
 	e := newEar(t)
 	g, c, _ := pair(t, Config{}, e)
-	g.on(c.Loop(), func() { c.Abort(nil) })
+	g.on(c.Loop(), func() { c.Arm(c.Loop().Now() + 1e12); c.Abort(nil) })
 	await(t, "Closed", e.ended)
 	g.on(c.Loop(), func() {
+		if n := c.Loop().wheel.Len(); n != 0 {
+			t.Errorf("%d alarms are left", n)
+		}
 		c.Close()
 		c.Abort(io.EOF)
 		c.PauseRead()

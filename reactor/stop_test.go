@@ -153,7 +153,7 @@ func TestPostAfterStopIsRefused(t *testing.T) {
 }
 
 func TestALetterThatWasTakenIsDelivered(t *testing.T) {
-	for range 50 {
+	for range 10 {
 		g := newRig(t, Config{}).start()
 		var delivered atomic.Int64
 		taken := make(chan int64)

@@ -79,6 +79,33 @@ func TestALiveUnixSocketIsNotTaken(t *testing.T) {
 	dialTo(t, l.Addr())
 }
 
+// A server so busy that its backlog is full does not answer either, but lives.
+func TestABusyUnixSocketIsNotTaken(t *testing.T) {
+	path := socketPath(t)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; ; n++ {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			break
+		}
+		defer c.Close()
+		if n == 1000 {
+			t.Skip("this kernel's backlog of a unix socket has no end")
+		}
+	}
+	g := newRig(t, Config{})
+	if _, err := g.Listen("unix", path, ListenConfig{}, echo); !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestOtherFilesAreNotReplacedByASocket(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
