@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -266,5 +265,3 @@ func needsIPv6(t *testing.T) {
 	}
 	_ = l.Close()
 }
-
-func portText(a net.Addr) string { return strconv.Itoa(int(port(a))) }
