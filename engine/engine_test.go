@@ -400,7 +400,7 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 			}
 			return nil
 		}})})
-	go v.dial(t).send(get("/"))
+	v.dial(t).send(get("/"))
 	line, err := bufio.NewReader(r).ReadString('\n')
 	go func() { _, _ = io.Copy(io.Discard, r) }()
 	if err != nil || !strings.Contains(line, "boom") || !strings.Contains(line, "engine_test.go") {

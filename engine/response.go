@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -66,6 +67,9 @@ const headRoom = 512
 func (h *httpRole) status(s *session, status int) {
 	var text [64]byte
 	b := append(text[:0], http1.StatusText(status)...)
+	if len(b) == 0 {
+		b = strconv.AppendInt(b, int64(status), 10)
+	}
 	_ = h.respond(s, status, "text/plain", append(b, '\n'))
 }
 

@@ -29,7 +29,6 @@ type wsClient struct {
 	messages []message
 	pings    []string
 	code     int // of the close frame that must come, 0 for none
-	answers  bool
 }
 
 // addWSClient adds a well-behaved client, or one that breaks a rule at its end.

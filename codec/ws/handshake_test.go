@@ -38,7 +38,7 @@ func TestValidKey(t *testing.T) {
 			t.Fatalf("NewKey made %q", key)
 		}
 	}
-	if NewKey() == NewKey() {
+	if a, b := NewKey(), NewKey(); a == b {
 		t.Error("two keys are the same")
 	}
 }
