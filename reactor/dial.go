@@ -34,12 +34,10 @@ const (
 	resolversMost = 64
 )
 
-var resolvers = make(chan struct{}, resolversMost)
-
 // Dialer is told how a Dial ended. Exactly one of its methods is called, once,
 // on the loop and never from inside Dial.
 type Dialer interface {
-	// Dialed hands the connection over and wants its handler.
+	// Dialed hands the connection over and wants its handler; nil resets it.
 	Dialed(c *Conn) Handler
 	// DialFailed gives the error: a *net.OpError around that of the last attempt,
 	// the resolver's *net.DNSError, context.DeadlineExceeded inside a *net.OpError
@@ -119,8 +117,8 @@ func (d *Dialing) resolve() {
 	}
 	d.l.r.wg.Go(func() {
 		select {
-		case resolvers <- struct{}{}:
-			defer func() { <-resolvers }()
+		case d.l.r.resolving <- struct{}{}:
+			defer func() { <-d.l.r.resolving }()
 		case <-ctx.Done():
 			return
 		}
@@ -223,7 +221,9 @@ func (d *Dialing) won(c *Conn) {
 	c.state = stateOpen
 	c.SetOptions(d.cfg.Options)
 	d.l.counters.dialed.add(1)
-	c.h = d.to.Dialed(c)
+	if c.h = d.to.Dialed(c); c.h == nil {
+		c.refuse()
+	}
 	c.rewatch()
 }
 

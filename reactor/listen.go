@@ -244,8 +244,7 @@ func (l *Loop) accepted(ln *listener, fd int, peer netip.AddrPort) {
 	l.counters.accepted.add(1)
 	c.SetOptions(ln.cfg.Options)
 	if c.h = ln.accept(c); c.h == nil {
-		c.h = refused{}
-		c.Abort(nil)
+		c.refuse()
 	}
 	c.rewatch()
 }
@@ -279,6 +278,12 @@ func lasting(e kernel.Errno) bool {
 		return true
 	}
 	return false
+}
+
+// refuse ends a connection that got no handler.
+func (c *Conn) refuse() {
+	c.h = refused{}
+	c.Abort(nil)
 }
 
 // refused is the handler of a connection that nobody wants.

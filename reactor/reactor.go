@@ -70,8 +70,10 @@ type Reactor struct {
 	k     kernel.Kernel
 	loops []*Loop
 	wg    sync.WaitGroup
-	mu    sync.Mutex
-	errs  error // of loops that died
+	// resolving holds a token for each host name being looked up.
+	resolving chan struct{}
+	mu        sync.Mutex
+	errs      error // of loops that died
 }
 
 // New makes the loops, which do not run yet.
@@ -83,7 +85,7 @@ func New(cfg Config) (*Reactor, error) {
 		cfg.Logger = slog.Default()
 	}
 	cfg.Write = cfg.Write.WithDefaults()
-	r := &Reactor{cfg: cfg, k: cfg.Kernel}
+	r := &Reactor{cfg: cfg, k: cfg.Kernel, resolving: make(chan struct{}, resolversMost)}
 	if r.k == nil {
 		r.k = newSystemKernel()
 	}
