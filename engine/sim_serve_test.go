@@ -269,7 +269,7 @@ func (w *world) twist(x exchange) exchange {
 // fatalExchange makes a request after which the connection closes.
 func (w *world) fatalExchange() exchange {
 	bad := [...]exchange{
-		{path: "/418", status: 418}, {path: "/fail", status: 500}, {path: "/panic", status: 500},
+		{path: "/418", status: 418, answer: "418\n"}, {path: "/fail", status: 500}, {path: "/panic", status: 500},
 		{path: "/forbidden", status: 403}, {path: "/private", status: 401},
 		{path: "/close", status: 200, answer: "closing"},
 		{raw: "GET / HTTP/1.1\r\n\r\n", status: 400}, {raw: "nonsense\r\n\r\n", status: 400},
