@@ -10,7 +10,7 @@ type message struct {
 	minor   uint8
 	flags   flags
 	phase   phase
-	owned   bool // head.raw is our own memory, made by copyTo
+	mem     []byte // our own memory for head.raw, used again by copyTo and own
 }
 
 type flags uint8
@@ -67,21 +67,31 @@ func (m *message) reset() {
 	m.err = nil
 	m.cur = cursor{}
 	m.lengths = lengths{}
-	m.upgrade, m.minor, m.flags, m.phase, m.owned = 0, 0, 0, phaseStartLine, false
+	m.upgrade, m.minor, m.flags, m.phase = 0, 0, 0, phaseStartLine
+	if cap(m.mem) > memKeep {
+		m.mem = nil
+	}
 }
+
+// memKeep is the largest head whose memory is kept for the next one.
+const memKeep = 4096
 
 // copyTo makes dst equal to m with memory of its own, which it keeps from one
 // copy to the next.
 func (m *message) copyTo(dst *message) {
-	var raw []byte
-	if dst.owned {
-		raw = dst.head.raw[:0]
-	}
-	lines := dst.head.lines
+	mem, lines := dst.mem, dst.head.lines
 	*dst = *m
-	dst.owned = true
-	dst.head.raw = append(raw, m.head.raw...)
+	dst.mem = append(mem[:0], m.head.raw...)
+	dst.head.raw = dst.mem
 	dst.head.lines = append(lines[:0], m.head.lines...)
+}
+
+// own gives m memory of its own for the bytes that it points to.
+func (m *message) own() {
+	if len(m.mem) == 0 || len(m.head.raw) == 0 || &m.mem[0] != &m.head.raw[0] {
+		m.mem = append(m.mem[:0], m.head.raw...)
+		m.head.raw = m.mem
+	}
 }
 
 // finish binds the offsets to their bytes.

@@ -97,8 +97,13 @@ func (r *Request) Reset() {
 	r.framing = Framing{}
 }
 
+// Own gives r memory of its own, so that it outlives the bytes it was parsed
+// from. Slices that were taken before still point to those. The memory is used
+// again by the next Own, and by CopyTo into r.
+func (r *Request) Own() { r.message.own() }
+
 // CopyTo makes dst equal to r, with memory of its own that later copies to dst
-// use again. Parsing into dst gives that memory up.
+// use again.
 func (r *Request) CopyTo(dst *Request) {
 	if dst == r {
 		return

@@ -53,7 +53,7 @@ func (r *Response) Reset() {
 }
 
 // CopyTo makes dst equal to r, with memory of its own that later copies to dst
-// use again. Parsing into dst gives that memory up.
+// use again.
 func (r *Response) CopyTo(dst *Response) {
 	if dst == r {
 		return
