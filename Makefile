@@ -40,9 +40,10 @@ vet: ## run go vet, with and without the invariants tag
 lint: ## run staticcheck
 	@set -e; for m in $(MODULES); do echo "[$$m] staticcheck"; (cd $$m && $(LINT) ./...); done
 
-cross: ## vet and build for the other systems
+cross: ## vet and build for the other systems, and for 32 bits
 	@set -e; for os in darwin freebsd netbsd openbsd; do echo "[$$os]"; GOOS=$$os go vet ./...; GOOS=$$os go build ./...; done
 	@echo "[dragonfly]"; GOOS=dragonfly go build ./...
+	@echo "[linux/386]"; GOARCH=386 go vet ./...
 
 bench: ## run the benchmarks of all packages
 	$(call each,test -run '^$$' -bench . -benchmem ./...)

@@ -11,12 +11,14 @@
 //		return nil
 //	}
 //
-// Three rules hold for every callback:
+// Four rules hold for every callback:
 //
 //   - It runs on its session's event loop and must not block: every other session
 //     of that loop waits for it.
 //   - in, and everything reached from it or from the Session, dies when it returns.
 //     Copy what you keep.
+//   - One Callback serves sessions of several loops at once: what they share needs a
+//     lock, or engine.Config.Loops = 1, which is libwebsockets' one thread.
 //   - From other goroutines only a Handle may be used; Session.Handle gives one.
 //
 // What it returns decides how the session goes on: nil goes on, an error ends it.

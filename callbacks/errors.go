@@ -36,6 +36,10 @@ var ErrFragment = errors.New("callbacks: the write does not continue the message
 // may be: a ping or pong over 125 bytes, or a body beyond its Content-Length.
 var ErrTooLong = errors.New("callbacks: the write is too long")
 
+// ErrTooShort is the answer to a final Write that leaves a body shorter than its
+// Content-Length. The connection is reset: nothing else tells the client.
+var ErrTooShort = errors.New("callbacks: the body ends before its Content-Length")
+
 // ErrKind is the answer to a Write whose kind its session cannot send.
 var ErrKind = errors.New("callbacks: no such kind of write")
 

@@ -11,7 +11,8 @@ type Callback func(s Session, r Reason, in []byte) error
 // WebSocket subprotocol (Sec-WebSocket-Protocol), the target of mounts, and
 // what a raw listener refers to. The first protocol of a vhost also gets what
 // belongs to no other: life-cycle events, requests outside every mount, and
-// WebSockets that ask for no subprotocol.
+// WebSockets that ask for no subprotocol, or for none that is known here (refuse
+// those in FilterProtocolConnection, where in is empty).
 type Protocol struct {
 	// Name is a token (RFC 9110 5.6.2), compared exactly. It may be empty for a
 	// protocol that nobody asks for by name.
@@ -31,7 +32,8 @@ type Protocol struct {
 	// limits. A longer one is answered with 1009.
 	MaxMessage int64
 	// Codec makes raw sessions of this protocol deliver and send messages instead
-	// of bytes.
+	// of bytes. WriteText and WriteBinary send a message, which are the same to
+	// it; WriteRaw sends bytes past it.
 	Codec codec.Codec
 	// RetainHead keeps the head of the handshake readable for as long as a
 	// WebSocket lives, at the price of its size in memory. Otherwise

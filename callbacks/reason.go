@@ -49,7 +49,8 @@ const (
 	HTTPBindProtocol Reason = 49
 	// HTTPDropProtocol says that the transaction is over. The error is ignored.
 	HTTPDropProtocol Reason = 50
-	// CheckAccessRights comes before HTTP; in is the path. An error refuses the
+	// CheckAccessRights comes before HTTP, and not for upgrades (those
+	// have FilterProtocolConnection); in is the path. An error refuses the
 	// request: an *http1.Error with its status, anything else with 401.
 	CheckAccessRights Reason = 51
 	// HTTP is a request; in is the path behind the mount point, as it was sent.

@@ -15,9 +15,10 @@ import (
 // from other goroutines use Handle. A call that the session's role does not have
 // returns ErrRole or a zero value.
 type Session interface {
-	// ID is unique in the process.
+	// ID is unique in its Engine.
 	ID() uint64
-	// Handle returns what other goroutines may use.
+	// Handle returns what other goroutines may use. While an HTTP request is in
+	// hand it is that request's: when it is over, the Handle does nothing more.
 	Handle() Handle
 	// Protocol is the protocol the session is bound to, or the vhost's first one
 	// while it is bound to none. It must not be changed.
@@ -41,8 +42,10 @@ type Session interface {
 
 	// Write sends p, or queues what the socket does not take, and may be called
 	// in every callback any number of times; what one callback writes leaves in
-	// one system call. p stays the caller's, may be in, and is not changed. The
-	// error is one of this package's, and then nothing of p was sent.
+	// one system call. p stays the caller's, may be in, and is not changed. After
+	// an error nothing of p was sent. It is one of this package's, a Codec's, or an
+	// *http1.Error for a raw response that is none: bytes by WriteHTTP, without
+	// StartResponse before them, must begin with a status line.
 	Write(p []byte, kind Kind) error
 	// RequestWriteable asks for one ServerWriteable, ClientWriteable,
 	// HTTPWriteable or RawWriteable when the send queue is short enough to take
@@ -51,7 +54,9 @@ type Session interface {
 	// Buffered returns how many bytes have been written and not taken by the
 	// socket.
 	Buffered() int
-	// PauseReading leaves arriving bytes in the kernel: TCP holds the peer back.
+	// PauseReading leaves arriving bytes in the kernel: TCP holds the peer back. A
+	// peer that goes meanwhile is noticed only when reading goes on, and what is
+	// left of a piece in hand (Protocol.RxBufferSize) is still delivered.
 	PauseReading()
 	// ResumeReading undoes it.
 	ResumeReading()
@@ -89,7 +94,8 @@ type Session interface {
 	// transaction ends, also across callbacks.
 	Request() *http1.Request
 	// Response is a client's view of the server's answer, in
-	// ClientFilterPreEstablish and ClientConnectionError; nil otherwise.
+	// ClientFilterPreEstablish, ClientEstablished and ClientConnectionError; nil
+	// otherwise.
 	Response() *http1.Response
 	// AddHeader adds a field to the response that is about to be sent, or in
 	// AddHeaders to the 101, or in ClientAppendHandshakeHeader to the request.
@@ -106,6 +112,8 @@ type Session interface {
 	// Answered tells whether a response has been started.
 	Answered() bool
 	// Hold says that the request will be answered later: from a Timer, a Writeable
-	// callback, or by a Handle. The requests behind it wait.
+	// callback, or by a Handle (Handle.Post, and Respond in it). The requests behind
+	// it wait. No limit applies: set a Timer. A reset of the connection ends it, a
+	// client's FIN does not.
 	Hold()
 }

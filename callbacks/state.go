@@ -4,7 +4,8 @@ package callbacks
 // pointer. A *T, zeroed, is made when the session is bound to the protocol and
 // stays until WSIDestroy; for HTTP it is zeroed again for each transaction. st
 // is nil before the binding and for reasons that belong to no session. It is
-// kept as the session's UserData.
+// kept as the session's UserData; a *T that a client was given by
+// ClientConnectInfo.UserData is used as it is.
 func WithState[T any](f func(s Session, st *T, r Reason, in []byte) error) Callback {
 	return func(s Session, r Reason, in []byte) error {
 		st, _ := s.UserData().(*T)
@@ -12,7 +13,7 @@ func WithState[T any](f func(s Session, st *T, r Reason, in []byte) error) Callb
 			if st == nil {
 				st = new(T)
 				s.SetUserData(st)
-			} else {
+			} else if r == HTTPBindProtocol {
 				*st = *new(T)
 			}
 		}

@@ -23,7 +23,12 @@ var _ callbacks.Session = (*session)(nil)
 // ID implements callbacks.Session, and so do the methods below.
 func (s *session) ID() uint64 { return s.id }
 
-func (s *session) Handle() callbacks.Handle { return (*handle)(s) }
+func (s *session) Handle() callbacks.Handle {
+	if h, ok := s.role.(*httpRole); ok && h.req != nil {
+		return transaction{(*handle)(s), h.number}
+	}
+	return (*handle)(s)
+}
 
 func (s *session) Protocol() *callbacks.Protocol {
 	if s.proto == nil {
@@ -81,7 +86,7 @@ func (s *session) RequestWriteable() {
 	}
 	s.flags |= flagWriteable
 	if !s.link.High() {
-		s.l.writeables = append(s.l.writeables, s)
+		s.l.wantWriteable(s)
 	} // else drained calls
 }
 
@@ -106,7 +111,7 @@ func (s *session) SetTimer(d time.Duration) {
 	s.l.assertHere()
 	s.timerAt = 0
 	if d >= 0 && s.state <= stateOpen {
-		s.timerAt = max(1, s.l.r.Now()+int64(d))
+		s.timerAt = max(1, s.l.r.Now()+int64(min(d, noTimeLimit)))
 		s.arm()
 	}
 }
@@ -186,6 +191,9 @@ func (s *session) AddHeader(name, value string) error {
 	s.l.assertHere()
 	switch r := s.role.(type) {
 	case *httpRole:
+		if r.req == nil {
+			return callbacks.ErrRole
+		}
 		if r.flags&httpStarted != 0 || r.raw != nil {
 			return callbacks.ErrAnswered
 		}
@@ -197,7 +205,7 @@ func (s *session) AddHeader(name, value string) error {
 }
 
 func (s *session) Respond(status int, contentType string, body []byte) error {
-	h, err := s.transaction()
+	h, err := s.inHand()
 	if err != nil {
 		return err
 	}
@@ -205,15 +213,15 @@ func (s *session) Respond(status int, contentType string, body []byte) error {
 }
 
 func (s *session) StartResponse(status int, contentType string, length int64) error {
-	h, err := s.transaction()
+	h, err := s.inHand()
 	if err != nil {
 		return err
 	}
 	return h.start(s, status, contentType, length)
 }
 
-// transaction is the HTTP transaction in hand.
-func (s *session) transaction() (*httpRole, error) {
+// inHand is the HTTP transaction in hand.
+func (s *session) inHand() (*httpRole, error) {
 	s.l.assertHere()
 	if s.state != stateOpen {
 		return nil, callbacks.ErrClosed

@@ -131,7 +131,7 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if l.r.Post(reactor.Func(func() { d.start(s) })) != nil {
 		return nil, ErrClosed
 	}
-	return s.Handle(), nil
+	return (*handle)(s), nil
 }
 
 func (i *ClientConnectInfo) check() error {

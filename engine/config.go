@@ -100,6 +100,32 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w (vhost %d %q)", err, i, c.Vhosts[i].Name)
 		}
 	}
+	return c.checkShared()
+}
+
+// checkShared finds vhosts that cannot share an address.
+func (c *Config) checkShared() error {
+	first, names := map[string]*Vhost{}, map[string]bool{}
+	for i := range c.Vhosts {
+		v := &c.Vhosts[i]
+		if v.Name != "" && names[strings.ToLower(v.Name)] {
+			return configErrorf("two vhosts %q", v.Name)
+		}
+		names[strings.ToLower(v.Name)] = true
+		for _, a := range v.Listen {
+			network, address, _ := splitListen(a) // has been checked
+			key := network + "://" + address
+			f := first[key]
+			switch {
+			case f == nil:
+				first[key] = v
+			case f == v:
+				return configErrorf("vhost %q listens on %s twice", v.Name, a)
+			case f.RawProtocol != v.RawProtocol || f.V6Only != v.V6Only || f.Delay != v.Delay || f.KeepAlive != v.KeepAlive:
+				return configErrorf("vhosts %q and %q share %s and want different sockets", f.Name, v.Name, a)
+			}
+		}
+	}
 	return nil
 }
 
@@ -137,11 +163,15 @@ func (v *Vhost) checkMounts(names map[string]bool) error {
 			return configErrorf("mount point %q does not begin with a slash", m.path)
 		case m.status == 0 && !names[m.protocol]:
 			return configErrorf("mount %q names no protocol: %q", m.path, m.protocol)
-		case m.status != 0 && (m.status/100 != 3 || !http1.ValidValue(m.location)):
+		case m.status != 0 && (!redirects(m.status) || !http1.ValidValue(m.location)):
 			return configErrorf("redirect %q: %d %q", m.path, m.status, m.location)
 		}
 	}
 	return nil
+}
+
+func redirects(status int) bool {
+	return status == 301 || status == 302 || status == 307 || status == 308
 }
 
 // splitListen takes a listen address apart.
@@ -152,7 +182,11 @@ func splitListen(a string) (network, address string, err error) {
 	}
 	switch network {
 	case "tcp", "tcp4", "tcp6":
-		if _, _, err := net.SplitHostPort(address); err != nil {
+		_, port, err := net.SplitHostPort(address)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
 			return "", "", configErrorf("listen %q: %v", a, err)
 		}
 	case "unix":

@@ -44,10 +44,7 @@ func (s *session) tellOrFail(r callbacks.Reason, in []byte) {
 // them notices.
 func (s *session) lend(r callbacks.Reason, in []byte) error {
 	err := s.tell(r, in)
-	if invariant.Enabled {
-		s.flush() // a large write may still point into in
-		invariant.Poison(in)
-	}
+	invariant.Poison(in)
 	return err
 }
 
@@ -93,6 +90,10 @@ func (s *session) closeFor(err error) (code ws.StatusCode, reason string) {
 // that of one that says nothing else.
 func (s *session) statusFor(err error, other int) int {
 	var h *http1.Error
+	var p *PanicError
+	if errors.As(err, &p) {
+		return 500
+	}
 	if errors.As(err, &h) && h.Status >= 400 && h.Status <= 599 {
 		return h.Status
 	}

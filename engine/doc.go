@@ -15,7 +15,7 @@
 //	session        gives bytes to the current role             session.received
 //	role           HTTP server, WebSocket, client, raw, codec  role.receive
 //	codec          parses in place                             http1.ParseRequest, ws.Reader
-//	dispatch       calls the program, catches its panics       session.call
+//	dispatch       calls the program, catches its panics       session.tell
 //	Session.Write  encodes into the loop's cork                session.begin, commit
 //	cork           one write when the event is over            cork.flush
 //	reactor.Conn   sends, or queues what the socket refuses

@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -89,7 +92,7 @@ func (e *Engine) Listen() error {
 	}
 	if err := e.listenAll(r); err != nil {
 		r.Discard()
-		e.loops = nil
+		e.loops, e.addrs = nil, nil
 		return err
 	}
 	e.r, e.stage = r, stageListening
@@ -102,13 +105,14 @@ func (e *Engine) listenAll(r *reactor.Reactor) error {
 	for i, v := range e.cfg.Vhosts {
 		cfg := reactor.ListenConfig{V6Only: v.V6Only, Options: reactor.Options{Delay: v.Delay, KeepAlive: v.KeepAlive}}
 		for _, a := range v.Listen {
-			if p := ports[a]; p != nil {
+			network, address, _ := splitListen(a) // New has checked it
+			key := network + "://" + address
+			if p := ports[key]; p != nil {
 				p.vhosts = append(p.vhosts, e.vhosts[i])
 				continue
 			}
 			p := &port{vhosts: []*vhost{e.vhosts[i]}}
-			ports[a] = p
-			network, address, _ := splitListen(a) // New has checked it
+			ports[key] = p
 			addr, err := r.Listen(network, address, cfg, p.accepted)
 			if err != nil {
 				return err
@@ -155,7 +159,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.ended)
 	if err := e.initProtocols(); err != nil {
 		e.over()
-		r.Discard()
+		e.discard()
 		return err
 	}
 	r.Start()
@@ -202,7 +206,8 @@ func (e *Engine) drain(r *reactor.Reactor) error {
 // goodbye begins to end every session of the loop.
 func (l *loop) goodbye() {
 	l.draining = true
-	for s := range l.clients {
+	byAge := func(a, b *session) int { return cmp.Compare(a.id, b.id) }
+	for _, s := range slices.SortedFunc(maps.Keys(l.clients), byAge) { // a map's order would make tests differ
 		s.role.goodbye(s)
 	}
 	l.r.Each(func(c *reactor.Conn) {
@@ -213,8 +218,8 @@ func (l *loop) goodbye() {
 }
 
 // Shutdown makes Run drain and waits until it has returned, or for ctx, which is
-// also how long the sessions may take. An Engine that does not run is closed at
-// once.
+// also how long the sessions may take; called from a callback it can only wait
+// for ctx. An Engine that does not run is closed at once.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	stage := e.stage
@@ -224,16 +229,27 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	if stage < stageRunning {
 		e.stage = stageOver
-		if e.r != nil {
-			e.r.Discard()
-		}
+		close(e.ended)
 	}
 	e.mu.Unlock()
-	if stage < stageRunning {
-		return nil
+	if stage == stageListening {
+		e.discard()
 	}
-	<-e.ended
-	return ctx.Err()
+	select {
+	case <-e.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// discard ends what has been begun without a Run: clients hear of their end on
+// the calling goroutine.
+func (e *Engine) discard() {
+	for _, l := range e.loops {
+		l.draining = true
+	}
+	e.r.Discard()
 }
 
 // CancelService raises EventWaitCancelled for every protocol of every vhost on

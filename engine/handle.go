@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -17,12 +18,14 @@ func (h *handle) Post(f func(callbacks.Session) error) error {
 	return h.post(&letter{do: letterCall, f: f})
 }
 
-func (h *handle) Write(p []byte, kind callbacks.Kind) error {
+func (h *handle) Write(p []byte, kind callbacks.Kind) error { return h.write(p, kind, 0) }
+
+func (h *handle) write(p []byte, kind callbacks.Kind, number uint32) error {
 	if h.gone.Load() {
 		return callbacks.ErrClosed
 	}
 	m := letters.Get().(*letter)
-	m.do, m.kind, m.buf = letterWrite, kind, bufpool.Get()
+	m.do, m.kind, m.number, m.buf = letterWrite, kind, number, bufpool.Get()
 	m.buf.B = append(m.buf.B, p...)
 	return h.post(m)
 }
@@ -34,6 +37,29 @@ func (h *handle) Close(code ws.StatusCode, reason string) error {
 		return &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
 	}
 	return h.post(&letter{do: letterClose, code: code, reason: reason})
+}
+
+// transaction is the handle of an HTTP transaction: once that is over it does
+// nothing, so that a late answer to one request is not taken for another's.
+type transaction struct {
+	h      *handle
+	number uint32
+}
+
+func (t transaction) Post(f func(callbacks.Session) error) error {
+	return t.h.post(&letter{do: letterCall, f: f, number: t.number})
+}
+
+func (t transaction) Write(p []byte, kind callbacks.Kind) error {
+	return t.h.write(p, kind, t.number)
+}
+
+func (t transaction) RequestWriteable() error {
+	return t.h.post(&letter{do: letterWriteable, number: t.number})
+}
+
+func (t transaction) Close(code ws.StatusCode, reason string) error {
+	return t.h.post(&letter{do: letterClose, code: code, reason: reason, number: t.number})
 }
 
 func (h *handle) post(m *letter) error {
@@ -51,6 +77,7 @@ type letter struct {
 	f      func(callbacks.Session) error
 	buf    *bufpool.Buffer
 	reason string
+	number uint32 // of the transaction it is for, 0 for the session
 	code   ws.StatusCode
 	do     letterKind
 	kind   callbacks.Kind
@@ -74,12 +101,21 @@ func (m *letter) Deliver() {
 		d.wait(s, m)
 		return
 	}
-	if s.state == stateOpen || s.state == stateOpening {
-		if err := m.call(s); err != nil {
+	if (s.state == stateOpen || s.state == stateOpening) && m.timely() {
+		if err := m.call(s); err != nil && !errors.Is(err, callbacks.ErrClosed) { // closing is what it is at
 			s.fail(err)
 		}
 	}
 	m.release()
+}
+
+// timely tells whether the transaction that the letter is for is in hand still.
+func (m *letter) timely() bool {
+	if m.number == 0 {
+		return true
+	}
+	h, ok := m.s.role.(*httpRole)
+	return ok && h.req != nil && h.number == m.number
 }
 
 func (m *letter) call(s *session) (err error) {

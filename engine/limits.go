@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"time"
 
 	"github.com/penstock-go/penstock/codec/http1"
@@ -9,8 +10,8 @@ import (
 )
 
 // Limits bounds everything that a peer decides about. Zero means the default,
-// and for sizes and times a negative value means no limit, except where the
-// protocol itself has one.
+// and for sizes and times a negative value means no limit, except in HTTP, where
+// it means the default.
 type Limits struct {
 	// Connections is how many sessions may be open, in all and without clients. One
 	// more is answered with 503 on an HTTP listener and closed. Default: the limit
@@ -88,9 +89,9 @@ func (l Limits) withDefaults() Limits {
 	size(&l.Body, 64<<20)
 	size(&l.Message, ws.DefaultMessageLimit)
 	size(&l.Frame, l.Message)
-	if l.RawMessage == 0 {
-		l.RawMessage = 1 << 20
-	}
+	length(&l.RawMessage, 1<<20)
+	length(&l.SendQueue, 16<<20)
+	length(&l.SendHigh, 256<<10)
 	duration(&l.HeaderTimeout, 15*time.Second)
 	duration(&l.BodyTimeout, 20*time.Second)
 	duration(&l.IdleTimeout, 60*time.Second)
@@ -102,6 +103,15 @@ func (l Limits) withDefaults() Limits {
 	duration(&l.StallTimeout, 30*time.Second)
 	duration(&l.DrainTimeout, 10*time.Second)
 	return l
+}
+
+func length(v *int, def int) {
+	switch {
+	case *v == 0:
+		*v = def
+	case *v < 0:
+		*v = math.MaxInt
+	}
 }
 
 func size(v *int64, def int64) {
@@ -117,7 +127,7 @@ func duration(v *time.Duration, def time.Duration) {
 	switch {
 	case *v == 0:
 		*v = def
-	case *v < 0:
+	case *v < 0 || *v > noTimeLimit:
 		*v = noTimeLimit
 	}
 }

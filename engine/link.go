@@ -13,8 +13,9 @@ type link interface {
 	Write(b []byte) error
 	WriteTwo(a, b []byte) error
 	Pending() int
-	Room() int
+	Fits(n int) bool
 	High() bool
+	Kept() int
 	Progressed() bool
 	PauseRead()
 	ResumeRead()

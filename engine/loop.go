@@ -17,7 +17,7 @@ type loop struct {
 	cork cork
 
 	// Scratch of the session in hand.
-	request http1.Request
+	request *http1.Request
 	event   ws.Event
 	piece   piece
 
@@ -37,7 +37,7 @@ type loop struct {
 }
 
 func newLoop(e *Engine, r *reactor.Loop) *loop {
-	l := &loop{e: e, r: r, keys: ws.NewMaskKeys(), clients: make(map[*session]struct{})}
+	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(), clients: make(map[*session]struct{})}
 	r.Shared = l
 	r.AfterEvent = l.afterEvent
 	return l
@@ -48,9 +48,6 @@ func newLoop(e *Engine, r *reactor.Loop) *loop {
 func (l *loop) afterEvent() {
 	if invariant.Enabled && l.here == 0 {
 		l.here = invariant.Goroutine()
-	}
-	if len(l.writeables) > 0 {
-		l.runWriteables()
 	}
 	for len(l.laters) > 0 {
 		l.runLaters()
@@ -73,20 +70,23 @@ func (l *loop) runLaters() {
 	l.spare = list[:0]
 }
 
-// runWriteables calls each session that asked once. Those that ask again wait
-// for the next turn, behind the sockets.
+// wantWriteable puts s on the list for the next turn, behind the sockets: a
+// session that always asks again must not keep the others waiting.
+func (l *loop) wantWriteable(s *session) {
+	if len(l.writeables) == 0 {
+		l.r.Defer(l.runWriteables)
+	}
+	l.writeables = append(l.writeables, s)
+}
+
 func (l *loop) runWriteables() {
 	list := l.writeables
 	l.writeables = nil
 	for _, s := range list {
-		if s.flags&flagWriteable == 0 || s.state != stateOpen {
-			continue
+		if s.flags&flagWriteable != 0 && s.state == stateOpen && !s.link.High() { // else drained calls
+			s.flags &^= flagWriteable
+			s.role.writeable(s)
 		}
-		s.flags &^= flagWriteable
-		s.role.writeable(s)
-	}
-	if len(l.writeables) > 0 {
-		_ = l.r.Post(reactor.Func(func() {})) // any letter makes a turn
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 type cork struct {
 	owner *session
 	buf   []byte
+	epoch uint32 // counts flushes
 }
 
 // begin returns the slice to append to; commit takes it back.
@@ -78,6 +79,7 @@ func (k *cork) flush() {
 }
 
 func (k *cork) keep(b []byte) {
+	k.epoch++
 	k.buf = b[:0]
 	if cap(b) > corkKeep {
 		k.buf = nil
@@ -97,7 +99,7 @@ func (s *session) room(n int) error {
 	switch {
 	case s.state != stateOpen || s.link == nil:
 		return callbacks.ErrClosed
-	case n > s.link.Room()-s.corked():
+	case !s.link.Fits(n + s.corked()):
 		return callbacks.ErrSendQueueFull
 	}
 	return nil

@@ -30,8 +30,8 @@ func checkField(name, value string) error {
 	if !http1.ValidName(name) || !http1.ValidValue(value) {
 		return callbacks.ErrHeader
 	}
-	for _, own := range [...]string{"Content-Length", "Transfer-Encoding", "Connection", "Date", "Upgrade",
-		"Sec-WebSocket-Accept", "Sec-WebSocket-Protocol", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"} {
+	for _, own := range [...]string{"Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Date", "Upgrade",
+		"Sec-WebSocket-Accept", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"} {
 		if strings.EqualFold(name, own) {
 			return callbacks.ErrHeader
 		}
@@ -85,7 +85,7 @@ func (h *httpRole) start(s *session, status int, contentType string, length int6
 		h.sendContinue(s) // an answer that streams may depend on the body
 	}
 	s.commit(h.appendHead(s, status, contentType, length))
-	if h.left == 0 {
+	if h.left == 0 || status == 204 || status == 304 {
 		h.finish(s)
 	}
 	return nil
@@ -108,7 +108,9 @@ func (h *httpRole) mayStart(s *session, status int, contentType string) error {
 func (h *httpRole) appendHead(s *session, status int, contentType string, length int64) []byte {
 	h.flags |= httpStarted
 	h.left = length
-	b := http1.AppendStatusLine(s.begin(), status)
+	b := s.begin()
+	h.head, h.epoch = len(b), s.l.cork.epoch
+	b = http1.AppendStatusLine(b, status)
 	b = s.l.appendDate(b)
 	if server := s.l.e.cfg.ServerString; server != "" {
 		b = http1.AppendField(b, "Server", server)
@@ -228,8 +230,9 @@ func (h *httpRole) writeCounted(s *session, p []byte, final bool) error {
 	switch {
 	case h.left == 0 || h.left < 0 && final:
 		h.finish(s)
-	case final: // shorter than promised: only closing tells the client
-		s.abort(callbacks.ErrTooLong)
+	case final: // only closing tells the client
+		s.abort(callbacks.ErrTooShort)
+		return callbacks.ErrTooShort
 	}
 	return nil
 }
@@ -270,20 +273,19 @@ func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
 		h.raw = new(rawResponse)
 		h.flags |= httpRaw
 	}
-	body, err := h.rawHead(p)
+	body, err := h.rawHead(s, p)
 	if err != nil {
 		h.raw, h.flags = nil, h.flags&^httpRaw
 		return err
 	}
-	if h.flags&httpStarted == 0 { // the head is not complete
-		s.appendBytes(p)
-		return nil
+	if h.flags&httpStarted == 0 {
+		return nil // until the head is complete, nobody knows that it is one
 	}
 	n, done, err := h.raw.follow(body, final)
 	if err != nil {
 		return err
 	}
-	s.appendBytes(p[:len(p)-len(body)+n])
+	s.appendBytes(body[:n])
 	if done {
 		h.finish(s)
 	}
@@ -293,9 +295,9 @@ func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
 	return nil
 }
 
-// rawHead looks for the head's end in p and returns what is behind it. Interim
-// responses pass.
-func (h *httpRole) rawHead(p []byte) (rest []byte, err error) {
+// rawHead sends the head once it is complete, interim responses before it, and
+// returns what p has behind it.
+func (h *httpRole) rawHead(s *session, p []byte) (body []byte, err error) {
 	if h.flags&httpStarted != 0 {
 		return p, nil
 	}
@@ -309,23 +311,33 @@ func (h *httpRole) rawHead(p []byte) (rest []byte, err error) {
 		if n == 0 {
 			return nil, nil
 		}
-		rest = w.head[n:]
-		if w.resp.Status() >= 200 {
-			return rest, h.rawStart()
+		final := w.resp.Status() >= 200
+		if final {
+			if err := h.rawStart(s); err != nil {
+				return nil, err
+			}
 		}
-		w.head = append([]byte(nil), rest...)
+		s.commit(append(s.begin(), w.head[:n]...))
+		w.head = w.head[n:]
+		if final {
+			return w.head, nil
+		}
 		w.resp.Reset()
 	}
 }
 
 // rawStart notes what the program's head says about framing and the connection.
-func (h *httpRole) rawStart() error {
+func (h *httpRole) rawStart(s *session) error {
 	w := h.raw
 	framing, err := w.resp.Framing(string(h.req.Method()))
 	if err != nil {
 		return err
 	}
 	h.flags |= httpStarted
+	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
+		h.sendContinue(s)
+	}
+	h.head, h.epoch = len(s.begin()), s.l.cork.epoch
 	if !w.resp.KeepAlive() || framing.Kind == http1.UntilClose {
 		h.flags &^= httpReusable
 	}

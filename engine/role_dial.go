@@ -35,6 +35,7 @@ type dialRole struct {
 	bound   bool      // WSClientBindProtocol has been raised
 	waiting []*letter // writes of Handles that were too early
 	waits   int       // their bytes
+	alarm   reactor.Timer
 }
 
 // localProtocol is the protocol that hears of the session before the server has
@@ -53,7 +54,10 @@ func (d *dialRole) localProtocol(v *vhost) *callbacks.Protocol {
 
 // start is the session's first event.
 func (d *dialRole) start(s *session) {
+	proto := s.proto
+	s.proto = nil // the beginning is the first protocol's, as the end will be
 	s.begun()
+	s.proto = proto
 	if s.l.draining {
 		s.ended(ErrClosed)
 		return
@@ -89,8 +93,11 @@ type dialer session
 func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
 	s := (*session)(p)
 	delete(s.l.clients, s)
-	s.link, s.state, s.seen = c, stateOpen, s.l.r.Now()
-	s.role.(*dialRole).connected(s)
+	d := s.role.(*dialRole)
+	s.l.r.Disarm(&d.alarm)
+	s.link, s.state, s.seen, s.armed = c, stateOpen, s.l.r.Now(), 0
+	d.connected(s)
+	s.arm()
 	return (*plainHandler)(s)
 }
 
@@ -254,6 +261,16 @@ func (d *dialRole) deliver() {
 	}
 }
 
+// arm is the alarm of a session that has no link yet.
+func (d *dialRole) arm(s *session, at int64) {
+	d.alarm.Owner = (*dialer)(s)
+	s.armed = at
+	s.l.r.Arm(&d.alarm, at)
+}
+
+// Expire is that alarm; it is for the wheel only.
+func (p *dialer) Expire(now int64) { (*session)(p).expired(now) }
+
 func (d *dialRole) eof(s *session) { s.abort(io.ErrUnexpectedEOF) }
 
 func (d *dialRole) timeout(s *session, _ int64) { s.abort(ErrHandshakeTimeout) }
@@ -273,7 +290,9 @@ func (d *dialRole) fail(s *session, err error) {
 	}
 	// Not from inside the callback that may have asked for it.
 	_ = s.l.r.Post(reactor.Func(func() {
-		if d.dialing != nil {
+		if s.link != nil { // it was connected meanwhile
+			s.abort(err)
+		} else if d.dialing != nil {
 			d.dialing.Cancel(err)
 		}
 	}))
@@ -289,6 +308,7 @@ func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
 // closed is the one terminal callback of a client that was not established.
 func (d *dialRole) closed(s *session) {
 	s.because(callbacks.ErrClosed)
+	s.l.r.Disarm(&d.alarm)
 	for _, m := range d.waiting {
 		m.release()
 	}

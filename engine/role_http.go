@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
@@ -39,6 +40,7 @@ const (
 	httpChunked                       // its body is chunked
 	httpRaw                           // the program writes head and all
 	httpCalling                       // inside a callback of the transaction
+	httpOffered                       // HTTP has been raised: the program hears of the body
 	httpLast                          // the client has sent FIN: no request follows
 
 	httpLasting = httpServed
@@ -46,17 +48,20 @@ const (
 
 // httpRole is the server side of an HTTP/1.1 connection.
 type httpRole struct {
-	port  *port
-	req   *http1.Request // of the transaction in hand
-	own   *http1.Request // where it lives once its buffer is gone, or while it is incomplete
-	body  http1.Body
-	extra []byte // fields the program added to the response
-	raw   *rawResponse
-	left  int64 // of the response's body; negative if not known
-	taken int64 // of the request's body
-	since int64 // when the head in hand began to arrive
-	phase httpPhase
-	flags httpFlag
+	port   *port
+	req    *http1.Request // of the transaction in hand
+	own    *http1.Request // where it lives once its buffer is gone, or while it is incomplete
+	body   http1.Body
+	extra  []byte // fields the program added to the response
+	raw    *rawResponse
+	left   int64  // of the response's body; negative if not known
+	taken  int64  // of the request's body
+	since  int64  // when the head in hand began to arrive
+	head   int    // where the response begins in the cork
+	epoch  uint32 // ... while the cork has not been flushed since
+	number uint32 // of the transaction, for Handles
+	phase  httpPhase
+	flags  httpFlag
 }
 
 // drainMost is how much of a body that nobody wants is read, to keep the
@@ -79,7 +84,7 @@ func (h *httpRole) receiveHead(s *session, b []byte) (int, error) {
 	l := s.l
 	req := h.own
 	if req == nil {
-		req = &l.request
+		req = l.request
 		req.Reset()
 	}
 	n, err := http1.ParseRequest(b, req, &l.e.limits.HTTP)
@@ -116,18 +121,21 @@ func (h *httpRole) begin(s *session) {
 		h.refuse(s, errBodyTooLong, 413)
 		return
 	}
-	h.taken = 0
+	h.taken, h.left = 0, 0
+	h.number++
 	h.phase = phaseAnswer
 	if !framing.Empty() {
 		h.body.Start(framing, &s.l.e.limits.HTTP)
 		h.phase = phaseBody
 	}
-	if _, ok := req.Upgrade(); ok && req.Header().HasToken("Upgrade", "websocket") {
-		h.upgrade(s)
-		return
-	}
 	h.flags |= httpCalling
-	h.serve(s)
+	if _, ok := req.Upgrade(); ok && req.Header().HasToken("Upgrade", "websocket") {
+		if h.upgrade(s) {
+			return // h is not the session's role any more
+		}
+	} else {
+		h.serve(s)
+	}
 	h.flags &^= httpCalling
 	h.keepHead(s)
 	h.proceed(s)
@@ -138,8 +146,7 @@ var errBodyTooLong = http1.NewError(413, "the body is too long")
 // serve routes the request to its protocol.
 func (h *httpRole) serve(s *session) {
 	path := h.req.Path()
-	if err := s.tell(callbacks.FilterHTTPConnection, path); err != nil {
-		h.refuse(s, err, 403)
+	if !h.ask(s, callbacks.FilterHTTPConnection, path, 403) {
 		return
 	}
 	m, rest := s.vh.mounted(path)
@@ -147,23 +154,35 @@ func (h *httpRole) serve(s *session) {
 	if m != nil && m.status == 0 {
 		s.proto = m.protocol
 	}
-	if err := s.tell(callbacks.HTTPBindProtocol, nil); err != nil {
-		h.refuse(s, err, 500)
-		return
-	}
-	if err := s.tell(callbacks.CheckAccessRights, path); err != nil {
-		h.refuse(s, err, 401)
+	if !h.ask(s, callbacks.HTTPBindProtocol, nil, 500) || !h.ask(s, callbacks.CheckAccessRights, path, 401) {
 		return
 	}
 	if m != nil && m.status != 0 {
-		_ = h.addHeader("Location", m.location)
-		h.called(s, h.respond(s, m.status, "", nil))
+		h.redirect(s, m)
 		return
 	}
+	h.flags |= httpOffered
 	h.called(s, s.tell(callbacks.HTTP, rest))
 	if s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone == 0 && expectsCompletion(h.req) {
 		h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
 	}
+}
+
+func (h *httpRole) redirect(s *session, m *mount) {
+	_ = h.addHeader("Location", m.location)
+	h.called(s, h.respond(s, m.status, "", nil))
+}
+
+// ask raises a reason that may refuse the request: by an error, which is answered
+// with its status or the given one, by an answer of its own, or by closing.
+func (h *httpRole) ask(s *session, r callbacks.Reason, in []byte, status int) (goOn bool) {
+	if err := s.tell(r, in); err != nil {
+		if s.state == stateOpen {
+			h.refuse(s, err, status)
+		}
+		return false
+	}
+	return s.state == stateOpen && h.flags&(httpStarted|httpRaw|httpHeld) == 0
 }
 
 // expectsCompletion tells the requests that have a body, if of no length, and
@@ -192,13 +211,11 @@ func (h *httpRole) keepHead(s *session) {
 	if h.req == nil || over {
 		return
 	}
-	parsed := h.own
-	h.own = s.l.takeRequest()
-	h.req.CopyTo(h.own)
-	h.req = h.own
-	if parsed != nil {
-		s.l.giveRequest(parsed)
+	if h.own == nil { // the loop's: the program may have a pointer to it by now
+		h.own = h.req
+		s.l.request = s.l.takeRequest()
 	}
+	h.own.Own()
 }
 
 // receiveBody gives the program a piece of the body.
@@ -222,7 +239,7 @@ func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
 	}
 	if done && s.state == stateOpen {
 		h.phase = phaseAnswer
-		if h.flags&httpDone == 0 {
+		if h.wantsBody() {
 			h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
 		}
 	}
@@ -231,12 +248,14 @@ func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
 	return n, nil
 }
 
+func (h *httpRole) wantsBody() bool { return h.flags&(httpDone|httpOffered) == httpOffered }
+
 func (h *httpRole) bodyPiece(s *session, data []byte) {
-	if h.flags&httpDone == 0 {
+	if h.wantsBody() {
 		h.called(s, s.lend(callbacks.HTTPBody, data))
 		return
 	}
-	// The answer is complete and nobody wants the rest.
+	// The answer is complete, or was given before HTTP: nobody wants the rest.
 	if h.taken > drainMost {
 		s.shut(nil)
 	}
@@ -282,7 +301,9 @@ func (h *httpRole) sendContinue(s *session) {
 // program forgot.
 func (h *httpRole) unanswered(s *session) {
 	status := 404
-	if h.taken > 0 || expectsCompletion(h.req) {
+	if !http1.KnownMethod(h.req.Method()) {
+		status = 501
+	} else if h.taken > 0 || expectsCompletion(h.req) {
 		status = 500
 		s.l.e.log.Warn("engine: a request was not answered", "protocol", s.proto.Name, "path", string(h.req.Path()))
 	}
@@ -324,8 +345,8 @@ func (h *httpRole) drop(s *session) {
 // refuse answers err and closes; other is the status of an error that has none.
 func (h *httpRole) refuse(s *session, err error, other int) {
 	s.because(err)
-	if h.flags&httpStarted != 0 && h.flags&httpDone == 0 {
-		s.abort(err) // half a response cannot be taken back
+	if h.flags&httpStarted != 0 && h.flags&httpDone == 0 && !h.takeBack(s) {
+		s.abort(err) // half a response is on its way
 		return
 	}
 	h.flags &^= httpReusable
@@ -336,14 +357,28 @@ func (h *httpRole) refuse(s *session, err error, other int) {
 	s.shut(err)
 }
 
+// takeBack undoes a response that has begun, if all of it is still in the cork:
+// a body that turns out to be broken in the segment that brought it gets its
+// error answer though the program has begun to stream.
+func (h *httpRole) takeBack(s *session) bool {
+	k := &s.l.cork
+	if k.owner != s || k.epoch != h.epoch {
+		return false
+	}
+	k.buf = k.buf[:h.head]
+	h.flags &^= httpStarted | httpChunked | httpBodyless | httpRaw
+	h.extra, h.raw = h.extra[:0], nil
+	return true
+}
+
 // fail answers a callback's error.
 func (h *httpRole) fail(s *session, err error) {
-	if err == callbacks.ErrClose {
+	if errors.Is(err, callbacks.ErrClose) {
 		h.flags &^= httpReusable
 		if h.req == nil || h.flags&httpDone != 0 {
 			s.shut(nil)
-		} else if h.flags&httpStarted == 0 || h.left < 0 && h.flags&httpChunked == 0 {
-			s.shut(nil) // a raw response may end by closing
+		} else if h.flags&httpStarted == 0 || h.left < 0 && h.flags&httpChunked == 0 || h.raw != nil && h.raw.body.EOF() == nil {
+			s.shut(nil) // a response may end by closing
 		} else {
 			s.abort(err)
 		}
@@ -369,7 +404,7 @@ func (h *httpRole) eof(s *session) {
 }
 
 func (h *httpRole) writeable(s *session) bool {
-	if h.req == nil {
+	if h.req == nil || s.proto == nil {
 		return false
 	}
 	h.flags |= httpCalling

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"io"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec"
@@ -21,13 +22,16 @@ type rawRole struct {
 // openRaw makes s a raw session of p.
 func (s *session) openRaw(p *callbacks.Protocol, first callbacks.Reason) {
 	w := &rawRole{}
-	if p.Codec != nil {
-		w.decoder = p.Codec.NewDecoder()
-	}
 	s.proto = p
 	s.become(w)
 	s.deadlineAt(0)
 	s.setWriteLimits()
+	if p.Codec != nil {
+		if err := w.newDecoder(s, p.Codec); err != nil {
+			s.shut(err)
+			return
+		}
+	}
 	if err := s.tell(callbacks.RawSktBindProtocol, nil); err != nil {
 		s.fail(err)
 		return
@@ -39,7 +43,7 @@ func (w *rawRole) receive(s *session, b []byte) (int, error) {
 	if w.decoder == nil {
 		return len(b), s.lend(callbacks.RawRX, b)
 	}
-	n, msg, ok, err := w.decoder.Next(b)
+	n, msg, ok, err := w.next(s, b)
 	switch {
 	case err != nil:
 		w.breach(s, err)
@@ -53,6 +57,31 @@ func (w *rawRole) receive(s *session, b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// A Codec is the program's code as a callback is: its panics, and results that
+// make no sense, end one session.
+
+func (w *rawRole) newDecoder(s *session, c codec.Codec) (err error) {
+	defer s.l.recovered(callbacks.RawAdopt, &err)
+	w.decoder = c.NewDecoder()
+	return nil
+}
+
+func (w *rawRole) next(s *session, b []byte) (n int, msg []byte, ok bool, err error) {
+	defer s.l.recovered(callbacks.RawRX, &err)
+	n, msg, ok, err = w.decoder.Next(b)
+	if err == nil && (n < 0 || n > len(b) || ok && n == 0) {
+		err = errDecoder
+	}
+	return n, msg, ok, err
+}
+
+func (w *rawRole) encode(s *session, c codec.Codec, dst, p []byte) (out []byte, err error) {
+	defer s.l.recovered(callbacks.RawRX, &err)
+	return c.Append(dst, p)
+}
+
+var errDecoder = errors.New("engine: a Decoder used a number of bytes that it was not given")
 
 // breach ends a session whose peer broke the codec's protocol.
 func (w *rawRole) breach(s *session, err error) {
@@ -81,7 +110,7 @@ func (w *rawRole) write(s *session, p []byte, kind callbacks.Kind) error {
 		return callbacks.ErrKind
 	}
 	b := s.begin()
-	out, err := proto.Codec.Append(b, p)
+	out, err := w.encode(s, proto.Codec, b, p)
 	if err != nil {
 		s.commit(b)
 		return err
@@ -106,7 +135,14 @@ func (w *rawRole) fail(s *session, err error) {
 	s.shut(err)
 }
 
-func (w *rawRole) eof(s *session) { s.shut(nil) }
+// eof closes; what a Codec has not made a message of by now will never be one.
+func (w *rawRole) eof(s *session) {
+	if w.decoder != nil && s.link.Kept() > 0 {
+		s.shut(io.ErrUnexpectedEOF)
+		return
+	}
+	s.shut(nil)
+}
 
 func (w *rawRole) writeable(s *session) bool {
 	s.tellOrFail(callbacks.RawWriteable, nil)

@@ -24,7 +24,6 @@ type wsFlag uint8
 const (
 	wsClosed   wsFlag = 1 << iota // our close frame is sent, nothing may follow it
 	wsPeerDone                    // the peer's close frame has come
-	wsPinged                      // a ping is waiting for any sign of life
 	wsSending                     // a fragmented message is being sent
 )
 
@@ -60,7 +59,7 @@ func (s *session) openWS() *wsRole {
 	}
 	s.become(w)
 	s.l.counters.websockets++
-	s.deadlineIn(s.l.e.limits.PingInterval)
+	s.deadlineIn(min(s.l.e.limits.PingInterval, s.l.e.limits.HangupTimeout))
 	return w
 }
 
@@ -205,8 +204,9 @@ func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
 			w.code = ws.StatusNoStatusRcvd
 		}
 	}
+	again := w.flags&wsClosed != 0
 	w.sendClose(s, code, reason)
-	if w.flags&wsPeerDone == 0 {
+	if w.flags&wsPeerDone == 0 && !again {
 		s.unpause(pauseUser) // or the peer's answer could not be seen
 		s.deadlineIn(s.l.e.limits.CloseTimeout)
 	}
@@ -259,9 +259,7 @@ func (w *wsRole) eof(s *session) {
 	case w.flags&wsPeerDone != 0 && w.flags&wsClosed != 0:
 		s.shut(nil)
 	default:
-		if w.flags&wsClosed == 0 {
-			w.because(s, ws.StatusAbnormalClosure, "")
-		}
+		w.because(s, ws.StatusAbnormalClosure, "")
 		s.shut(errTruncated)
 	}
 }
@@ -290,13 +288,11 @@ func (w *wsRole) timeout(s *session, now int64) {
 	case quiet >= lim.HangupTimeout:
 		w.code = ws.StatusAbnormalClosure
 		s.abort(ErrHangup)
-	case quiet >= lim.PingInterval && w.flags&wsPinged == 0:
-		w.flags |= wsPinged
+	case quiet >= lim.PingInterval:
 		w.control(s, ws.OpPing, nil)
-		s.deadlineAt(s.seen + int64(lim.HangupTimeout))
+		s.deadlineAt(min(s.seen+int64(lim.HangupTimeout), now+int64(lim.PingInterval)))
 	default:
-		w.flags &^= wsPinged
-		s.deadlineAt(max(s.seen+int64(lim.PingInterval), now+1))
+		s.deadlineAt(s.seen + int64(min(lim.PingInterval, lim.HangupTimeout)))
 	}
 }
 
@@ -304,7 +300,7 @@ func (w *wsRole) timeout(s *session, now int64) {
 // that from when it can have read the frame: until then, like every peer that is
 // being flushed, it only has to read.
 func (w *wsRole) closing(s *session) {
-	lim, pending := &s.l.e.limits, uint32(min(s.link.Pending(), math.MaxUint32))
+	lim, pending := &s.l.e.limits, uint32(min(uint64(s.link.Pending()), math.MaxUint32))
 	was := w.left
 	w.left = pending
 	switch {

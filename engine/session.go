@@ -67,7 +67,7 @@ type session struct {
 const ledger = "engine.sessions"
 
 func (l *loop) newSession(v *vhost) *session {
-	s := &session{l: l, vh: v, id: l.e.lastID.Add(1), seen: l.r.Now()}
+	s := &session{l: l, vh: v, role: &filtered, id: l.e.lastID.Add(1), seen: l.r.Now()}
 	s.count()
 	return s
 }
@@ -178,9 +178,7 @@ func (s *session) ended(err error) {
 	if s.state == stateEnded {
 		return
 	}
-	if s.state <= stateOpen {
-		s.because(err)
-	}
+	s.because(err)
 	s.state = stateEnded
 	s.gone.Store(true)
 	s.role.closed(s)

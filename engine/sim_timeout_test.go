@@ -104,7 +104,7 @@ func TestPingThenHangup(t *testing.T) {
 		ops: []op{sendNow(upgradeRequest), await("a ping", func(p *peer) bool { return p.frames.pings == 1 }),
 			wait(2 * time.Second), sendNow(clientFrame(0x8A, "")), // alive at 12 s
 			await("another", func(p *peer) bool { return p.frames.pings == 2 }), ended()}}.play(t)
-	if p.frames.pings != 2 || !about(p.over, 37*time.Second) || !p.end.Broken() {
+	if p.frames.pings != 3 || !about(p.over, 37*time.Second) || !p.end.Broken() {
 		t.Errorf("%d pings, over after %v, reset %v", p.frames.pings, p.over, p.end.Broken())
 	}
 	if e.why != callbacks.Closed || e.code != 1006 || !errors.Is(e.err, ErrHangup) {

@@ -23,6 +23,9 @@ func (s *session) deadlineIn(d time.Duration) {
 
 // deadlineAt sets the role's deadline; 0 sets none.
 func (s *session) deadlineAt(at int64) {
+	if at >= int64(noTimeLimit) {
+		at = 0
+	}
 	s.deadline = at
 	s.arm()
 }
@@ -33,9 +36,17 @@ func (s *session) arm() {
 	if s.timerAt != 0 && (next == 0 || s.timerAt < next) {
 		next = s.timerAt
 	}
-	if next != 0 && s.link != nil && s.state == stateOpen && (s.armed == 0 || next < s.armed) {
+	if next == 0 || next >= int64(noTimeLimit) || s.armed != 0 && s.armed <= next {
+		return
+	}
+	switch {
+	case s.link != nil && s.state == stateOpen:
 		s.armed = next
 		s.link.Arm(next)
+	case s.state == stateOpening:
+		if d, ok := s.role.(*dialRole); ok {
+			d.arm(s, next)
+		}
 	}
 }
 

@@ -7,30 +7,40 @@ import (
 )
 
 // upgrade answers a request for a WebSocket (RFC 6455 4.2). It is the one place
-// where an HTTP connection turns into something else on the server's side.
-func (h *httpRole) upgrade(s *session) {
+// where an HTTP connection turns into something else on the server's side. It
+// reports whether that has happened.
+func (h *httpRole) upgrade(s *session) bool {
 	h.flags &^= httpReusable // whatever is answered but 101 closes
 	if err := h.checkUpgrade(); err != nil {
 		if err == errUpgradeVersion { // name the one that is spoken (RFC 6455 4.4)
 			h.extra = append(h.extra[:0], "Upgrade: websocket\r\nSec-WebSocket-Version: "+ws.Version+"\r\n"...)
+		} else if err == errUpgradeMethod {
+			h.extra = append(h.extra[:0], "Allow: GET\r\n"...)
 		}
-		h.refuseUpgrade(s, err, 400)
-		return
+		h.refuse(s, err, 400)
+		return false
 	}
-	if err := s.tell(callbacks.HTTPConfirmUpgrade, websocketName[:]); err != nil {
-		h.refuseUpgrade(s, err, 403)
-		return
+	if m, _ := s.vh.mounted(h.req.Path()); m != nil && m.status != 0 {
+		h.redirect(s, m)
+		return false
+	}
+	if !h.ask(s, callbacks.HTTPConfirmUpgrade, websocketName[:], 403) {
+		return false
 	}
 	name, err := h.subprotocol(s)
 	if err != nil {
-		h.refuseUpgrade(s, err, 400)
-		return
+		h.refuse(s, err, 400)
+		return false
 	}
 	s.proto = h.wsProtocol(s, name)
-	if err := h.filterUpgrade(s, name); err != nil {
-		return
+	if !h.ask(s, callbacks.WSServerBindProtocol, nil, 500) ||
+		!h.ask(s, callbacks.FilterProtocolConnection, []byte(name), 403) || !h.ask(s, callbacks.AddHeaders, nil, 500) {
+		_ = s.tell(callbacks.WSServerDropProtocol, nil)
+		s.proto = nil
+		return false
 	}
 	h.accept(s, name)
+	return true
 }
 
 var (
@@ -81,32 +91,6 @@ func (h *httpRole) wsProtocol(s *session, name string) *callbacks.Protocol {
 	return s.vh.first()
 }
 
-// filterUpgrade asks the program, which may refuse.
-func (h *httpRole) filterUpgrade(s *session, name string) error {
-	for _, ask := range [...]struct {
-		r     callbacks.Reason
-		in    []byte
-		other int
-	}{
-		{callbacks.WSServerBindProtocol, nil, 500},
-		{callbacks.FilterProtocolConnection, []byte(name), 403},
-		{callbacks.AddHeaders, nil, 500},
-	} {
-		if err := s.tell(ask.r, ask.in); err != nil {
-			_ = s.tell(callbacks.WSServerDropProtocol, nil)
-			h.refuseUpgrade(s, err, ask.other)
-			return err
-		}
-	}
-	return nil
-}
-
-// refuseUpgrade is refuse for a session that is not bound to a protocol any more.
-func (h *httpRole) refuseUpgrade(s *session, err error, other int) {
-	s.proto = nil
-	h.refuse(s, err, other)
-}
-
 // accept answers 101 and changes the role. The head stays readable while
 // Established runs, and for good if the protocol wants that.
 func (h *httpRole) accept(s *session, name string) {
@@ -129,6 +113,9 @@ func (h *httpRole) accept(s *session, name string) {
 	s.l.handshake = handshake{s: s, request: h.req}
 	s.tellOrFail(callbacks.Established, nil)
 	s.l.handshake = handshake{}
+	if s.l.draining && s.state == stateOpen {
+		s.role.goodbye(s)
+	}
 	if h.own != nil {
 		s.l.giveRequest(h.own)
 	}

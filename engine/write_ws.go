@@ -14,7 +14,7 @@ func (w *wsRole) write(s *session, p []byte, kind callbacks.Kind) error {
 	if err != nil {
 		return err
 	}
-	if err := s.room(len(p) + ws.MaxHeaderSize); err != nil {
+	if err := s.room(len(p) + ws.MaxHeaderSize + closeRoom); err != nil {
 		return err
 	}
 	if !op.IsControl() {
@@ -28,6 +28,10 @@ func (w *wsRole) write(s *session, p []byte, kind callbacks.Kind) error {
 	w.frame(s, op, kind.Fin(), p)
 	return nil
 }
+
+// closeRoom is what a message leaves free in the send queue, so that a close
+// frame always fits behind it.
+const closeRoom = controlMost + ws.MaxHeaderSize
 
 // opcode finds the opcode of kind and whether it may be sent now.
 func (w *wsRole) opcode(kind callbacks.Kind, n int) (ws.OpCode, error) {
@@ -47,6 +51,9 @@ func (w *wsRole) opcode(kind callbacks.Kind, n int) (ws.OpCode, error) {
 		}
 		return ws.OpContinuation, nil
 	case callbacks.WritePing, callbacks.WritePong:
+		if !kind.Fin() {
+			return 0, callbacks.ErrKind
+		}
 		if n > controlMost {
 			return 0, callbacks.ErrTooLong
 		}

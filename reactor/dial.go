@@ -73,6 +73,7 @@ type Dialing struct {
 	err      error // of the last attempt
 	cancel   context.CancelFunc
 	done     bool
+	number   uint64 // in the order of their beginning
 }
 
 // Dial starts to connect and returns at once.
@@ -82,6 +83,8 @@ func (l *Loop) Dial(cfg DialConfig, to Dialer) *Dialing {
 	if cfg.Timeout <= 0 {
 		d.cfg.Timeout = defaultDialTimeout
 	}
+	l.dialed++
+	d.number = l.dialed
 	l.dials[d] = struct{}{}
 	d.timeout.Owner = expireFunc(func(int64) { d.fail(d.opError(context.DeadlineExceeded)) })
 	d.again.Owner = expireFunc(func(int64) { d.next() })

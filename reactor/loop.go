@@ -1,6 +1,10 @@
 package reactor
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"github.com/penstock-go/penstock/internal/kernel"
 	"github.com/penstock-go/penstock/internal/wheel"
 )
@@ -28,12 +32,14 @@ type Loop struct {
 	AfterEvent func()
 
 	buf       []byte                 // what a read is made into
+	deferred  []func()               // for the next turn
 	wishes    []wish                 // of connections, for settle
 	spare     []wish                 // the other half of wishes, while it is walked
 	zones     map[*Conn]string       // of link-local peers
 	limits    map[*Conn]*WriteLimits // of SetWriteLimits
 	listeners []*listener
 	dials     map[*Dialing]struct{}
+	dialed    uint64          // counts dials
 	drained   []chan struct{} // closed when nothing is left; see Reactor.Drain
 	counters  counters
 }
@@ -89,13 +95,38 @@ func (l *Loop) Ready(fd int, ev kernel.Event) {
 // Woken delivers mail and expires timers.
 func (l *Loop) Woken() {
 	l.now = l.k.Now()
-	if l.mail.deliver(l.settle) {
+	if l.mail.deliver(l.settleWishes) {
 		l.p.Wake() // more than the budget: let the sockets have their turn
 	}
+	l.runDeferred()
 	l.wheel.Advance(l.now)
 	l.settle()
 	if at, ok := l.wheel.Next(); ok {
 		l.p.WakeAt(at)
+	}
+}
+
+// Defer runs f in the loop's next turn, behind the sockets that are ready by
+// then. It belongs to the loop's goroutine.
+func (l *Loop) Defer(f func()) {
+	l.deferred = append(l.deferred, f)
+	l.p.Wake()
+}
+
+func (l *Loop) runDeferred() {
+	list := l.deferred
+	l.deferred = nil // what these defer waits for the turn after
+	for _, f := range list {
+		f()
+		l.settleWishes()
+	}
+}
+
+// settleWishes is settle behind a letter: what was written waits for the end of
+// the batch, so that many letters to one connection leave in one write.
+func (l *Loop) settleWishes() {
+	if len(l.wishes) > 0 {
+		l.settle()
 	}
 }
 
@@ -177,7 +208,8 @@ func (l *Loop) stop() {
 func (l *Loop) end() {
 	l.stopListening()
 	for round := 0; round < settleRounds && l.conns.n+len(l.dials) > 0; round++ {
-		for d := range l.dials {
+		byAge := func(a, b *Dialing) int { return cmp.Compare(a.number, b.number) }
+		for _, d := range slices.SortedFunc(maps.Keys(l.dials), byAge) {
 			d.fail(ErrStopped)
 		}
 		l.conns.each(func(c *Conn) { c.Abort(ErrStopped) })

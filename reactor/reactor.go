@@ -156,6 +156,7 @@ func (r *Reactor) Stop() error {
 func (r *Reactor) Discard() {
 	for _, l := range r.loops {
 		l.stopListening()
+		l.mail.close(l.end) // who was promised an answer gets it
 	}
 	r.closePollers()
 }

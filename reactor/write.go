@@ -85,6 +85,18 @@ func (c *Conn) Pending() int {
 // Room returns how many bytes may be written before ErrQueueFull.
 func (c *Conn) Room() int { return max(0, c.limits().Hard-c.Pending()) }
 
+// Fits tells whether n bytes may be written. If not, and there is a queue,
+// Handler.Writable says when to try again.
+func (c *Conn) Fits(n int) bool {
+	if n <= c.limits().Hard-c.Pending() {
+		return true
+	}
+	if c.out != nil {
+		c.flags |= flagHigh // the writer waits, wherever the mark is
+	}
+	return false
+}
+
 // High tells whether the queue has reached the high water mark, or refused a
 // write, and not drained since: Handler.Writable is to come.
 func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
@@ -120,10 +132,7 @@ func (c *Conn) admit(n int) error {
 	if c.state != stateOpen {
 		return net.ErrClosed
 	}
-	if n > c.limits().Hard-c.Pending() {
-		if c.out != nil {
-			c.flags |= flagHigh // the writer waits, wherever the mark is
-		}
+	if !c.Fits(n) {
 		return ErrQueueFull
 	}
 	return nil

@@ -22,8 +22,10 @@ type Event struct {
 // String is "session reason in".
 func (e Event) String() string { return fmt.Sprintf("%d %v %q", e.Session, e.Reason, e.In) }
 
-// Recorder notes the calls of callbacks and checks their order. The zero value is
-// ready, and all of it may be used from any goroutine.
+// Recorder notes the calls of callbacks and checks their order. All protocols of a
+// vhost must be wrapped by the same one, since a session's first and last reasons
+// go to the vhost's first protocol. The zero value is ready, and all of it may be
+// used from any goroutine.
 type Recorder struct {
 	mu       sync.Mutex
 	events   []Event

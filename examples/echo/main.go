@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	f.SetOutput(stderr)
 	addr := f.String("addr", "127.0.0.1:7681", "`address` to listen on")
 	loops := f.Int("loops", 0, "event loops; 0 is one for each processor")
-	most := f.Int64("max-message", 64<<20, "longest WebSocket message, in bytes")
+	most := f.Int64("max-message", 64<<20, "longest WebSocket message, in bytes; 0 is no limit")
 	cert := f.String("cert", "", "TLS certificate `file`: not yet")
 	key := f.String("key", "", "TLS key `file`: not yet")
 	deflate := f.Bool("deflate", false, "compress messages: not yet")
@@ -52,9 +52,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return errors.New("echo: -cert, -key and -deflate are not supported yet")
 	}
 	e, err := engine.New(engine.Config{
-		Loops: *loops,
-		// A whole message may have to wait for its reader, and a body has no end.
-		Limits: engine.Limits{Message: *most, SendQueue: int(2**most) + 1<<20, Body: -1},
+		Loops:  *loops,
+		Limits: limits(*most),
 		Vhosts: []engine.Vhost{{
 			Listen:    []string{"tcp://" + *addr},
 			Protocols: []callbacks.Protocol{{Name: "echo-protocol", Callback: echo}},
@@ -68,6 +67,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stderr, "http://%s/\n", e.Addrs()[0])
 	return e.Run(ctx)
+}
+
+// limits lets a whole message wait for its reader, and a body have no end.
+func limits(most int64) engine.Limits {
+	if most <= 0 {
+		return engine.Limits{Message: -1, SendQueue: -1, Body: -1}
+	}
+	return engine.Limits{Message: most, SendQueue: int(2*most) + 1<<20, Body: -1}
 }
 
 func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {

@@ -1,5 +1,5 @@
 // Command websocket_server is the WebSocket server that every introduction to
-// libwebsockets has: it logs what clients say and sends it back as text.
+// libwebsockets has: it logs what clients say and sends it back.
 package main
 
 import (
@@ -60,7 +60,7 @@ func (v *server) callback(s callbacks.Session, reason callbacks.Reason, in []byt
 	case callbacks.Receive:
 		v.log.Printf("Received msg from client: %s", in)
 		// A long message comes in pieces; Kind says how to send each of them on.
-		if err := s.Write(in, asText(s.Kind())); err != nil {
+		if err := s.Write(in, s.Kind()); err != nil {
 			return err
 		}
 		v.log.Printf("Send msg to client: %s", in)
@@ -69,12 +69,4 @@ func (v *server) callback(s callbacks.Session, reason callbacks.Reason, in []byt
 		v.log.Print("Client disconnected")
 	}
 	return nil
-}
-
-// asText makes text of a binary message's kind.
-func asText(kind callbacks.Kind) callbacks.Kind {
-	if kind.Base() == callbacks.WriteBinary {
-		return kind - callbacks.WriteBinary + callbacks.WriteText
-	}
-	return kind
 }

@@ -39,7 +39,7 @@ func TestLongMessageIsOneMessage(t *testing.T) {
 		for _, op := range []byte{wstest.Text, wstest.Binary} {
 			want := strings.Repeat("m", size)
 			c.Frame(true, op, []byte(want))
-			c.ExpectMessage(wstest.Text, want)
+			c.ExpectMessage(op, want)
 		}
 	}
 }
@@ -52,7 +52,7 @@ func TestFragmentsAreOneMessage(t *testing.T) {
 		c.Frame(false, wstest.Continuation, nil)
 		c.Frame(false, wstest.Continuation, []byte(strings.Repeat("m", 10_000)))
 		c.Frame(true, wstest.Continuation, []byte("ents"))
-		c.ExpectMessage(wstest.Text, "frag"+strings.Repeat("m", 10_000)+"ents")
+		c.ExpectMessage(op, "frag"+strings.Repeat("m", 10_000)+"ents")
 	}
 }
 
