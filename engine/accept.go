@@ -45,9 +45,9 @@ func (p *plainHandler) drop() reactor.Handler {
 var filtered deadRole
 
 const (
-	// refusingMost is how many connections a loop tells 503 at once; more are reset,
-	// so that a flood cannot hold the descriptors that the limit protects.
-	refusingMost = 64
+	// refusingMost is how many connections are told 503 at once; more are reset, so
+	// that a flood cannot hold the descriptors that the limit protects, 64 of them.
+	refusingMost = 32
 
 	// refusingTime is how long one of them may take to read the answer.
 	refusingTime = time.Second
@@ -58,10 +58,13 @@ const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nCo
 
 // turnAway answers a connection over the limit, if that is cheap.
 func (p *port) turnAway(l *loop, c *reactor.Conn) reactor.Handler {
-	if l.refusing >= refusingMost || p.vhosts[0].raw != nil {
+	if p.vhosts[0].raw != nil {
 		return nil
 	}
-	l.refusing++
+	if l.e.refusing.Add(1) > refusingMost {
+		l.e.refusing.Add(-1)
+		return nil
+	}
 	c.Arm(l.r.Now() + int64(refusingTime))
 	_ = c.Write([]byte(busy))
 	return &turnedAway{l}
@@ -75,4 +78,4 @@ func (t *turnedAway) Data(c *reactor.Conn, b []byte) int { c.Close(); return len
 func (t *turnedAway) EOF(c *reactor.Conn)                { c.Close() }
 func (t *turnedAway) Writable(*reactor.Conn)             {}
 func (t *turnedAway) Timeout(c *reactor.Conn, _ int64)   { c.Close() }
-func (t *turnedAway) Closed(*reactor.Conn, error)        { t.l.refusing-- }
+func (t *turnedAway) Closed(*reactor.Conn, error)        { t.l.e.refusing.Add(-1) }

@@ -29,7 +29,8 @@ type Engine struct {
 	vhosts    []*vhost
 	admission admission
 	lastID    atomic.Uint64
-	tx        sync.Map // TxPacketSize to *reactor.WriteLimits
+	refusing  atomic.Int32 // connections that are being told 503
+	tx        sync.Map     // TxPacketSize to *reactor.WriteLimits
 
 	mu    sync.Mutex
 	stage stage

@@ -32,7 +32,6 @@ type loop struct {
 	handshake  handshake
 	here       uint64 // the goroutine, in the invariants build
 	draining   bool
-	refusing   int // connections that are being told 503
 	counters   counters
 }
 

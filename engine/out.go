@@ -111,6 +111,7 @@ func (s *session) sent(err error) {
 	if err == nil {
 		if s.link.High() && s.paused&pauseQueue == 0 {
 			s.pause(pauseQueue)
+			s.link.Progressed()                     // from here on
 			s.deadlineIn(s.l.e.limits.StallTimeout) // the role sets its own again when that has passed
 		}
 		return

@@ -85,7 +85,7 @@ func (h *httpRole) start(s *session, status int, contentType string, length int6
 		h.sendContinue(s) // an answer that streams may depend on the body
 	}
 	s.commit(h.appendHead(s, status, contentType, length))
-	if h.left == 0 || status == 204 || status == 304 {
+	if h.left == 0 || status == 204 || status == 304 || h.flags&httpBodyless != 0 && !h.isHead() {
 		h.finish(s)
 	}
 	return nil
@@ -129,6 +129,10 @@ func (h *httpRole) appendHead(s *session, status int, contentType string, length
 func (h *httpRole) appendFraming(b []byte, status int, length int64) []byte {
 	if status == 204 || status == 304 || h.isHead() {
 		h.flags |= httpBodyless
+	}
+	if h.req != nil && string(h.req.Method()) == "CONNECT" && status/100 == 2 {
+		h.flags = h.flags&^httpReusable | httpBodyless // RFC 9110 9.3.6: what follows is a tunnel, and there is none
+		return b
 	}
 	switch {
 	case status == 204 || status == 304 && length == 0:
@@ -231,7 +235,7 @@ func (h *httpRole) writeCounted(s *session, p []byte, final bool) error {
 	case h.left == 0 || h.left < 0 && final:
 		h.finish(s)
 	case final: // only closing tells the client
-		s.abort(callbacks.ErrTooShort)
+		s.shut(callbacks.ErrTooShort)
 		return callbacks.ErrTooShort
 	}
 	return nil
@@ -288,6 +292,9 @@ func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
 	s.appendBytes(body[:n])
 	if done {
 		h.finish(s)
+	} else if final {
+		s.shut(callbacks.ErrTooShort)
+		return callbacks.ErrTooShort
 	}
 	if n < len(body) && h.req != nil && !h.isHead() {
 		return callbacks.ErrTooLong

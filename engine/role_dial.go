@@ -96,7 +96,11 @@ func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
 	d := s.role.(*dialRole)
 	s.l.r.Disarm(&d.alarm)
 	s.link, s.state, s.seen, s.armed = c, stateOpen, s.l.r.Now(), 0
-	d.connected(s)
+	if s.l.draining {
+		s.abort(ErrClosed)
+	} else {
+		d.connected(s)
+	}
 	s.arm()
 	return (*plainHandler)(s)
 }
@@ -202,6 +206,8 @@ func (d *dialRole) checkResponse() (protocol string, err error) {
 		return fail("the server upgraded to something else")
 	case f.Count("Sec-WebSocket-Accept") != 1 || !ws.CheckAccept(accept, d.key):
 		return fail("Sec-WebSocket-Accept does not answer the key")
+	case d.resp.Minor() != 1 || f.Count("Sec-WebSocket-Protocol") > 1:
+		return fail("the response is not that of RFC 6455 4.2.2")
 	case chosen && !slices.Contains(d.info.protocols(), string(name)):
 		return fail("the server chose a subprotocol that was not offered")
 	case f.Count("Sec-WebSocket-Extensions") > 0:
@@ -227,6 +233,9 @@ func (d *dialRole) establish(s *session, name string) error {
 	s.openWS()
 	s.tellOrFail(callbacks.ClientEstablished, nil)
 	d.deliver()
+	if s.l.draining && s.state == stateOpen {
+		s.role.goodbye(s)
+	}
 	return nil
 }
 

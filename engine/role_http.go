@@ -272,7 +272,7 @@ func (h *httpRole) proceed(s *session) {
 		h.wantBody(s)
 	case h.flags&httpDone != 0:
 		h.end(s)
-	case h.flags&(httpStarted|httpHeld) == 0:
+	case h.flags&(httpStarted|httpHeld|httpRaw) == 0:
 		h.unanswered(s)
 	}
 	// Otherwise the answer is to come. What arrives meanwhile pauses reading;
@@ -346,7 +346,7 @@ func (h *httpRole) drop(s *session) {
 func (h *httpRole) refuse(s *session, err error, other int) {
 	s.because(err)
 	if h.flags&httpStarted != 0 && h.flags&httpDone == 0 && !h.takeBack(s) {
-		s.abort(err) // half a response is on its way
+		h.cutOff(s, err) // half a response is on its way
 		return
 	}
 	h.flags &^= httpReusable
@@ -371,6 +371,17 @@ func (h *httpRole) takeBack(s *session) bool {
 	return true
 }
 
+// cutOff ends a connection inside a response. Where its framing shows that, what
+// was answered before still goes out; where only the end of the connection ends
+// the body, a reset must tell that this is not it.
+func (h *httpRole) cutOff(s *session, err error) {
+	if h.flags&httpChunked != 0 || h.left > 0 {
+		s.shut(err)
+		return
+	}
+	s.abort(err)
+}
+
 // fail answers a callback's error.
 func (h *httpRole) fail(s *session, err error) {
 	if errors.Is(err, callbacks.ErrClose) {
@@ -380,7 +391,7 @@ func (h *httpRole) fail(s *session, err error) {
 		} else if h.flags&httpStarted == 0 || h.left < 0 && h.flags&httpChunked == 0 || h.raw != nil && h.raw.body.EOF() == nil {
 			s.shut(nil) // a response may end by closing
 		} else {
-			s.abort(err)
+			h.cutOff(s, err)
 		}
 		return
 	}

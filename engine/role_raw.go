@@ -17,6 +17,7 @@ var ErrMessageTooLong = errors.New("engine: the message is too long")
 // program as they come, or through its Codec.
 type rawRole struct {
 	decoder codec.Decoder // nil without a Codec
+	opened  bool          // RawAdopt or RawConnected has been raised
 }
 
 // openRaw makes s a raw session of p.
@@ -36,6 +37,7 @@ func (s *session) openRaw(p *callbacks.Protocol, first callbacks.Reason) {
 		s.fail(err)
 		return
 	}
+	w.opened = true
 	s.tellOrFail(first, nil)
 }
 
@@ -160,7 +162,13 @@ func (w *rawRole) goodbye(s *session) { s.shut(nil) }
 
 func (w *rawRole) closed(s *session) {
 	_ = s.tell(callbacks.RawSktDropProtocol, nil)
-	_ = s.tell(callbacks.RawClose, nil)
+	switch {
+	case w.opened:
+		_ = s.tell(callbacks.RawClose, nil)
+	case s.isClient():
+		s.because(callbacks.ErrClosed)
+		_ = s.tell(callbacks.ClientConnectionError, []byte(s.Err().Error()))
+	}
 }
 
 // deadRole is that of a session which has none: before it has begun, and when

@@ -303,8 +303,8 @@ func (w *wsRole) closing(s *session) {
 	lim, pending := &s.l.e.limits, uint32(min(uint64(s.link.Pending()), math.MaxUint32))
 	was := w.left
 	w.left = pending
-	switch {
-	case pending > 0 && (was == 0 || pending < was):
+	switch moved := s.link.Progressed(); {
+	case pending > 0 && (was == 0 || moved):
 		s.deadlineIn(lim.StallTimeout)
 	case pending == 0 && was > 0:
 		s.deadlineIn(lim.CloseTimeout)

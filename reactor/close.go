@@ -34,7 +34,8 @@ func (c *Conn) Close() {
 			c.finish()
 			return
 		}
-		c.out.taken = false
+		c.out.left = 0
+		c.Progressed()
 		c.loop.arm(&c.timer, c.loop.now+int64(c.limits().Stall))
 		c.rewatch()
 	}

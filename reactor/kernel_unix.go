@@ -65,6 +65,14 @@ func (k *systemKernel) Lookup(ctx context.Context, network, host string) ([]neti
 	return net.DefaultResolver.LookupNetIP(ctx, network, host)
 }
 
+func (k *systemKernel) Unread(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func (k *systemKernel) CloseWrite(fd int) kernel.Errno {
 	return errnoOf(unix.Shutdown(fd, unix.SHUT_WR))
 }

@@ -28,10 +28,10 @@ const (
 
 // queue holds what the socket has not taken yet.
 type queue struct {
-	segs  []*bufpool.Buffer
-	off   int  // of segs[0] that has been sent
-	size  int  // bytes still to send
-	taken bool // the socket took something since the stall clock looked
+	segs []*bufpool.Buffer
+	off  int // of segs[0] that has been sent
+	size int // bytes still to send
+	left int // of it, and of what the kernel holds, when the stall clock last looked
 }
 
 // Write sends b now or queues a copy of what the socket does not take. The
@@ -101,15 +101,17 @@ func (c *Conn) Fits(n int) bool {
 // write, and not drained since: Handler.Writable is to come.
 func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
 
-// Progressed tells whether the socket has taken any of the queue since the last
-// time it was asked; a connection without a queue has.
+// Progressed tells whether the peer has read anything of what was written since
+// the last time it was asked; the first time, and without a queue, it has. What
+// the kernel has taken counts as unread until the peer acknowledges it: the
+// socket's buffer holds megabytes, and a slow reader may be at it for minutes.
 func (c *Conn) Progressed() bool {
 	if c.out == nil {
 		return true
 	}
-	taken := c.out.taken
-	c.out.taken = false
-	return taken
+	was := c.out.left
+	c.out.left = c.out.size + c.loop.k.Unread(int(c.fd))
+	return was == 0 || c.out.left < was
 }
 
 // SetWriteLimits replaces the reactor's limits for this connection. lim is
@@ -215,7 +217,6 @@ func (l *Loop) flush(c *Conn) {
 func (q *queue) drop(n int) {
 	q.off += n
 	q.size -= n
-	q.taken = q.taken || n > 0
 	if q.off == len(q.segs[0].B) {
 		bufpool.Put(q.segs[0])
 		q.segs[0] = nil

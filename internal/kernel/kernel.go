@@ -60,6 +60,9 @@ type Kernel interface {
 	Write(fd int, b []byte) (int, Errno)
 	// WriteTwo sends a prefix of a followed by b, in one call.
 	WriteTwo(fd int, a, b []byte) (int, Errno)
+	// Unread returns how many bytes the kernel has taken and the peer has not
+	// acknowledged; 0 where it does not tell.
+	Unread(fd int) int
 	// CloseWrite sends a FIN; reading goes on.
 	CloseWrite(fd int) Errno
 	// Close gives the descriptor back. What the kernel took is still delivered.

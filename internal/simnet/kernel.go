@@ -171,6 +171,9 @@ func (n *Net) WriteTwo(fd int, a, b []byte) (int, kernel.Errno) {
 	return took, 0
 }
 
+// Unread implements kernel.Kernel.
+func (n *Net) Unread(fd int) int { return n.at(fd).w.down.len() }
+
 // CloseWrite implements kernel.Kernel.
 func (n *Net) CloseWrite(fd int) kernel.Errno {
 	w := n.at(fd).w
