@@ -29,12 +29,12 @@ func TestAnswersBeforeABrokenRequest(t *testing.T) {
 }
 
 func TestRawResponsesThatEndShort(t *testing.T) {
-	var errs []error
+	errs := make(chan error, 2)
 	v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch {
 		case r == callbacks.HTTP && string(in) == "/short":
-			errs = append(errs, s.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), callbacks.WriteHTTP),
-				s.Write(nil, callbacks.WriteHTTPFinal))
+			errs <- s.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), callbacks.WriteHTTP)
+			errs <- s.Write(nil, callbacks.WriteHTTPFinal)
 		case r == callbacks.HTTP: // half a head, the rest later
 			s.RequestWriteable()
 			return s.Write([]byte("HTTP/1.1 200 OK\r\nContent-Le"), callbacks.WriteHTTP)
@@ -49,8 +49,8 @@ func TestRawResponsesThatEndShort(t *testing.T) {
 	if rest, err := io.ReadAll(p.r); err != nil || !strings.HasSuffix(string(rest), "\r\n\r\nabc") {
 		t.Errorf("%q, %v", rest, err)
 	}
-	if len(errs) != 2 || errs[0] != nil || errs[1] != callbacks.ErrTooShort {
-		t.Errorf("the writes said %v", errs)
+	if a, b := <-errs, <-errs; a != nil || b != callbacks.ErrTooShort {
+		t.Errorf("the writes said %v and %v", a, b)
 	}
 }
 
