@@ -25,8 +25,8 @@ type Protocol struct {
 	// that many bytes, as they arrive; see Session.IsFirstFragment and
 	// IsFinalFragment.
 	RxBufferSize int
-	// TxPacketSize caps one write(2) on the session's socket, in bytes; what is
-	// left follows when the socket is writable again. 0 is no cap.
+	// TxPacketSize caps one write(2) on the socket of a WebSocket or raw session, in
+	// bytes; what is left follows when the socket is writable again. 0 is no cap.
 	TxPacketSize int
 	// MaxMessage is the longest message taken, in bytes; 0 leaves it to the engine's
 	// limits. A longer one is answered with 1009.

@@ -3,7 +3,7 @@ package ws
 import (
 	"slices"
 
-	"github.com/valyala/bytebufferpool"
+	"github.com/penstock-go/penstock/internal/bufpool"
 )
 
 // firstBuffer is how much of a declared length is believed before it arrives.
@@ -13,7 +13,7 @@ const firstBuffer = 64 << 10
 // Assembler makes whole messages out of the pieces a [Reader] reports. The zero
 // value is ready; between messages it holds nothing.
 type Assembler struct {
-	buf *bytebufferpool.ByteBuffer
+	buf *bufpool.Buffer
 }
 
 // Add takes one event of Kind Data. With the last piece of a message it returns
@@ -43,7 +43,7 @@ func (a *Assembler) Add(ev *Event, limit int64) (msg []byte, done bool, err erro
 		return ev.Payload, true, nil
 	}
 	if a.buf == nil {
-		a.buf = bytebufferpool.Get()
+		a.buf = bufpool.Get()
 	}
 	a.reserve(ev, limit)
 	a.buf.B = append(a.buf.B, ev.Payload...)
@@ -57,7 +57,7 @@ func (a *Assembler) Add(ev *Event, limit int64) (msg []byte, done bool, err erro
 // time, also without a message, and drops what is unfinished.
 func (a *Assembler) Release() {
 	if a.buf != nil {
-		bytebufferpool.Put(a.buf)
+		bufpool.Put(a.buf)
 		a.buf = nil
 	}
 }

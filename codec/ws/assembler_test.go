@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/valyala/bytebufferpool"
+	"github.com/penstock-go/penstock/internal/bufpool"
 )
 
 // split returns msg as the events of a message in pieces of size bytes, in one
@@ -127,7 +127,7 @@ func TestAssemblerStartsAfresh(t *testing.T) {
 // TestAssemblerBelievesLittle: a declared length costs at most firstBuffer.
 func TestAssemblerBelievesLittle(t *testing.T) {
 	for _, remaining := range []uint64{1 << 20, 1 << 40, math.MaxInt64} {
-		a := Assembler{buf: new(bytebufferpool.ByteBuffer)} // the pool's may be large
+		a := Assembler{buf: new(bufpool.Buffer)} // the pool's may be large
 		a.Add(&Event{Payload: []byte("x"), First: true, Remaining: remaining}, math.MaxInt64)
 		if c := cap(a.buf.B); c > 2*firstBuffer {
 			t.Errorf("%d bytes declared, %d reserved", remaining, c)
