@@ -28,7 +28,7 @@ func (p *port) accepted(c *reactor.Conn) reactor.Handler {
 		return (*plainHandler)(s)
 	}
 	s.role = l.takeHTTPRole(p)
-	s.deadlineIn(min(l.e.limits.HeaderTimeout, l.e.limits.IdleTimeout))
+	s.deadlineIn(l.e.limits.HeaderTimeout)
 	if l.draining {
 		s.role.goodbye(s)
 	}

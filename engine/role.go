@@ -7,8 +7,8 @@ type role interface {
 	receive(s *session, b []byte) (n int, err error)
 	// eof says that the peer sends no more.
 	eof(s *session)
-	// writeable is the reason for a Writeable callback; 0 false has none.
-	writeable(s *session) bool
+	// writeable raises the role's Writeable callback, if it has one.
+	writeable(s *session)
 	// timeout says that s.deadline has passed.
 	timeout(s *session, now int64)
 	// settle follows an event in which the session asked for it with s.later.

@@ -284,7 +284,7 @@ func (d *dialRole) eof(s *session) { s.abort(io.ErrUnexpectedEOF) }
 
 func (d *dialRole) timeout(s *session, _ int64) { s.abort(ErrHandshakeTimeout) }
 
-func (d *dialRole) writeable(*session) bool { return false }
+func (d *dialRole) writeable(*session) {}
 
 func (d *dialRole) settle(*session) {}
 

@@ -220,9 +220,6 @@ func (h *httpRole) keepHead(s *session) {
 
 // receiveBody gives the program a piece of the body.
 func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
-	if h.flags&httpAwaited != 0 {
-		h.flags &^= httpAwaited // it did not wait
-	}
 	n, data, done, err := h.body.Next(b)
 	if err != nil {
 		h.refuse(s, err, 400)
@@ -414,9 +411,9 @@ func (h *httpRole) eof(s *session) {
 	}
 }
 
-func (h *httpRole) writeable(s *session) bool {
+func (h *httpRole) writeable(s *session) {
 	if h.req == nil || s.proto == nil {
-		return false
+		return
 	}
 	h.flags |= httpCalling
 	h.called(s, s.tell(callbacks.HTTPWriteable, nil))
@@ -424,7 +421,6 @@ func (h *httpRole) writeable(s *session) bool {
 	if h.phase == phaseAnswer && h.flags&httpDone != 0 {
 		h.proceed(s)
 	}
-	return true
 }
 
 // settle follows an answer that came from outside the transaction's callbacks.

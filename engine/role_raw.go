@@ -146,9 +146,8 @@ func (w *rawRole) eof(s *session) {
 	s.shut(nil)
 }
 
-func (w *rawRole) writeable(s *session) bool {
+func (w *rawRole) writeable(s *session) {
 	s.tellOrFail(callbacks.RawWriteable, nil)
-	return true
 }
 
 func (w *rawRole) timeout(s *session, now int64) {
@@ -177,7 +176,7 @@ type deadRole struct{}
 
 func (*deadRole) receive(_ *session, b []byte) (int, error)    { return len(b), nil }
 func (*deadRole) eof(*session)                                 {}
-func (*deadRole) writeable(*session) bool                      { return false }
+func (*deadRole) writeable(*session)                           {}
 func (*deadRole) timeout(*session, int64)                      {}
 func (*deadRole) settle(*session)                              {}
 func (*deadRole) fail(*session, error)                         {}

@@ -266,11 +266,10 @@ func (w *wsRole) eof(s *session) {
 
 var errTruncated = errors.New("engine: the peer closed the connection without a close frame")
 
-func (w *wsRole) writeable(s *session) bool {
+func (w *wsRole) writeable(s *session) {
 	if w.flags&wsClosed == 0 {
 		s.tellOrFail(w.pick(callbacks.ServerWriteable, callbacks.ClientWriteable), nil)
 	}
-	return true
 }
 
 func (w *wsRole) timeout(s *session, now int64) {
