@@ -134,6 +134,9 @@ const (
 	// ClientConfirmExtensionSupported asks whether the extension named by in may
 	// be offered; an error does not. It is raised when extensions are negotiated.
 	ClientConfirmExtensionSupported Reason = 26
+	// WSExtDefaults is the time to choose the options of an extension. It is raised
+	// when extensions are negotiated.
+	WSExtDefaults Reason = 39
 	// ClientAppendHandshakeHeader is the time for Session.AddHeader on the
 	// request. An error fails the connection.
 	ClientAppendHandshakeHeader Reason = 24
@@ -286,6 +289,7 @@ var reasonNames = map[Reason]string{
 	ClientHTTPBindProtocol:               "ClientHTTPBindProtocol",
 	Connecting:                           "Connecting",
 	ClientConfirmExtensionSupported:      "ClientConfirmExtensionSupported",
+	WSExtDefaults:                        "WSExtDefaults",
 	ClientAppendHandshakeHeader:          "ClientAppendHandshakeHeader",
 	ClientFilterPreEstablish:             "ClientFilterPreEstablish",
 	ClientEstablished:                    "ClientEstablished",
