@@ -1,0 +1,118 @@
+package tlsbridge
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"runtime/debug"
+)
+
+// Status is what became of a Step:
+//
+//	Step --> More --records arrive--+
+//	 ^  |                           |
+//	 |  +--> Asking --Answer--------+
+//	 |  |                           |
+//	 +--|---------------------------+
+//	    +--> Done, Failed
+type Status uint8
+
+// What a Step ends in.
+const (
+	// More: the peer has to say more. Step wants one complete record at least.
+	More Status = iota
+	// Asking: a callback of the tls.Config is in Ask. Answer it, then Step.
+	Asking
+	// Done: the connection is ready for Open and Seal.
+	Done
+	// Failed: Result.Err says why. Output may tell the peer.
+	Failed
+)
+
+// Result is what a Step did.
+type Result struct {
+	Status Status
+	// Used is how many of its bytes were used.
+	Used int
+	// Output is to be sent to the peer. It belongs to the caller.
+	Output []byte
+	// Err is of Failed, an *Error.
+	Err error
+}
+
+// handshake is what a Conn needs until it is secured.
+type handshake struct {
+	next          func() (Status, bool) // nil before the first Step
+	stop          func()
+	yield         func(Status) bool
+	asked         *tls.ConnectionState
+	answer        error
+	err           error
+	local, remote net.Addr
+}
+
+// Step goes on with the handshake: b holds complete records, behind those that
+// earlier Steps have used. A client begins with an empty b. It may take a
+// millisecond, or what the callbacks of the tls.Config take.
+func (c *Conn) Step(b []byte) Result {
+	h := c.hs
+	if h.next == nil {
+		h.next, h.stop = iter.Pull(c.shake)
+	}
+	c.in = b
+	status, ok := h.next()
+	r := Result{Status: status, Used: len(b) - len(c.in), Output: c.Output()}
+	c.in = nil
+	switch {
+	case ok:
+	case h.err != nil:
+		r.Status, r.Err = Failed, &Error{h.err}
+	default:
+		r.Status = Done
+		c.hs = nil
+		c.takeBack()
+	}
+	return r
+}
+
+// shake is the coroutine.
+func (c *Conn) shake(yield func(Status) bool) {
+	h := c.hs
+	h.yield = yield
+	defer func() {
+		if v := recover(); v != nil {
+			h.err = fmt.Errorf("panic in a callback: %v\n%s", v, debug.Stack())
+		}
+	}()
+	h.err = c.tls.Handshake()
+}
+
+// ErrCancelled is what a callback of a tls.Config gets when the connection has
+// ended while it was in Ask.
+var ErrCancelled = errors.New("tlsbridge: the handshake was cancelled")
+
+// Ask is for VerifyConnection: it suspends the handshake until somebody has
+// called Answer with the error to return.
+func (c *Conn) Ask(state tls.ConnectionState) error {
+	h := c.hs
+	h.asked = &state
+	defer func() { h.asked = nil }()
+	if !h.yield(Asking) {
+		return ErrCancelled
+	}
+	return h.answer
+}
+
+// Answer is the answer to Ask; an error refuses the peer, with an alert. It does
+// not go on yet: Step does, with no bytes.
+func (c *Conn) Answer(err error) { c.hs.answer = err }
+
+// Cancel ends a handshake that is not to go on, and its coroutine. It does
+// nothing if there is none.
+func (c *Conn) Cancel() {
+	if c.hs != nil && c.hs.stop != nil {
+		c.hs.stop()
+	}
+}
