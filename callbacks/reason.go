@@ -219,23 +219,32 @@ const (
 const (
 	// Timer follows Session.SetTimer.
 	Timer Reason = 73
-	// OpenSSLLoadExtraClientVerifyCerts is the time to add to a client's trusted
-	// certificates. It is raised when TLS is set up.
+	// OpenSSLLoadExtraClientVerifyCerts is raised on the first protocol of a vhost
+	// with a ClientTLS, before ProtocolInit: Session.VerifyCerts is the pool that
+	// servers' certificates are verified against, and may be added to. The error is
+	// ignored.
 	OpenSSLLoadExtraClientVerifyCerts Reason = 21
-	// OpenSSLLoadExtraServerVerifyCerts is the time to add to what client
-	// certificates are verified against. It is raised when TLS is set up.
+	// OpenSSLLoadExtraServerVerifyCerts is the same for a vhost with a ServerTLS and
+	// its clients' certificates.
 	OpenSSLLoadExtraServerVerifyCerts Reason = 22
-	// OpenSSLPerformClientCertVerification shows a client's certificate to a
-	// server; an error refuses it. It is raised by TLS.
+	// OpenSSLPerformClientCertVerification shows a client's certificate to a server,
+	// when everything else about it has been verified: in is the certificate in DER,
+	// Session.TLS has it parsed with its chain. It is raised inside the handshake,
+	// which waits; an error refuses the client with the alert bad_certificate. It
+	// comes also when a session is resumed. The session belongs to the vhost that
+	// SNI has chosen, and nothing can be written yet.
 	OpenSSLPerformClientCertVerification Reason = 23
-	// OpenSSLPerformServerCertVerification shows a server's certificate to a
-	// client; an error refuses it. It is raised by TLS.
+	// OpenSSLPerformServerCertVerification is the same for a client and the server's
+	// certificate. What ClientConnectInfo.Flags allow has been allowed by then.
 	OpenSSLPerformServerCertVerification Reason = 58
-	// VhostCertAging tells how long a vhost's certificate is still good. It is
-	// raised by TLS.
+	// VhostCertAging tells how many days a vhost's certificate is still good: in is
+	// the number as text, negative when it is out of date. It is raised 5 s after the
+	// start and then daily, on the vhost's first protocol and for each certificate.
+	// The error is ignored.
 	VhostCertAging Reason = 72
-	// VhostCertUpdate says that a vhost's certificate was replaced. It is raised
-	// by TLS.
+	// VhostCertUpdate says that a vhost's certificate was replaced, by
+	// Engine.UpdateCert or because its files have changed. It is raised on the
+	// vhost's first protocol. The error is ignored.
 	VhostCertUpdate Reason = 74
 )
 

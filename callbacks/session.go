@@ -1,6 +1,8 @@
 package callbacks
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"time"
 
@@ -33,6 +35,15 @@ type Session interface {
 	LocalAddr() net.Addr
 	// PeerSimple is the peer's IP address as text, "" on a unix socket.
 	PeerSimple() string
+
+	// TLS describes the session's TLS: version, ALPN, SNI, the peer's certificates. It
+	// is nil without TLS and before the handshake has anything to tell: that is in
+	// OpenSSLPerformClientCertVerification and OpenSSLPerformServerCertVerification,
+	// and from its end on. The value is the caller's; making it allocates.
+	TLS() *tls.ConnectionState
+	// VerifyCerts is the pool of CAs that OpenSSLLoadExtraClientVerifyCerts and
+	// OpenSSLLoadExtraServerVerifyCerts may add to; nil in other callbacks.
+	VerifyCerts() *x509.CertPool
 
 	// UserData is what SetUserData was given: the program's state of this
 	// session. WithState gives it a type.

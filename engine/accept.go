@@ -23,16 +23,24 @@ func (p *port) accepted(c *reactor.Conn) reactor.Handler {
 	s.flags |= flagCreated
 	_ = s.tell(callbacks.WSICreate, nil)
 	_ = s.tell(callbacks.ServerNewClientInstantiated, nil)
-	if raw := s.vh.raw; raw != nil {
-		s.openRaw(raw, callbacks.RawAdopt)
-		return (*plainHandler)(s)
+	if p.tls != nil {
+		return p.secure(s, c)
 	}
-	s.role = l.takeHTTPRole(p)
-	s.deadlineIn(l.e.limits.HeaderTimeout)
-	if l.draining {
+	p.open(s, s.vh.raw)
+	return (*plainHandler)(s)
+}
+
+// open gives an accepted session its first role: raw, if it is not nil, or HTTP.
+func (p *port) open(s *session, raw *callbacks.Protocol) {
+	if raw != nil {
+		s.openRaw(raw, callbacks.RawAdopt)
+		return
+	}
+	s.role = s.l.takeHTTPRole(p)
+	s.deadlineIn(s.l.e.limits.HeaderTimeout)
+	if s.l.draining {
 		s.role.goodbye(s)
 	}
-	return (*plainHandler)(s)
 }
 
 // drop ends a session that the program filtered out.

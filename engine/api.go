@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"time"
 
@@ -65,6 +67,20 @@ func (s *session) PeerSimple() string {
 		return ""
 	}
 	return s.link.Peer().Addr().String()
+}
+
+func (s *session) TLS() *tls.ConnectionState {
+	if t, ok := s.link.(*secured); ok {
+		return t.tlsState()
+	}
+	return nil
+}
+
+func (s *session) VerifyCerts() *x509.CertPool {
+	if s.l.roots == nil {
+		return nil
+	}
+	return s.l.roots()
 }
 
 func (s *session) UserData() any { return s.user }

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,22 +18,21 @@ import (
 // ClientFlags are libwebsockets' LCCSCF_ flags, with its values.
 type ClientFlags uint32
 
-// The flags of ClientConnectInfo.
+// The flags of ClientConnectInfo. Those that allow something relax one check each:
+// everything else about the certificate still has to be right.
 const (
 	// UseSSL connects with TLS.
 	UseSSL ClientFlags = 1 << 0
-	// AllowSelfSigned accepts a certificate whose issuer is not known.
+	// AllowSelfSigned accepts a certificate that is self-signed, or ends in a CA
+	// that is, though nobody here knows it.
 	AllowSelfSigned ClientFlags = 1 << 1
 	// SkipServerCertHostnameCheck accepts a certificate for another name.
 	SkipServerCertHostnameCheck ClientFlags = 1 << 2
-	// AllowExpired accepts a certificate that is out of date.
+	// AllowExpired accepts certificates that are not valid any more, or not yet.
 	AllowExpired ClientFlags = 1 << 3
 	// AllowInsecure accepts any certificate.
 	AllowInsecure ClientFlags = 1 << 4
 )
-
-// ErrTLS is the answer to UseSSL: this version has no TLS.
-var ErrTLS = errors.New("engine: TLS is not supported by this version")
 
 // ClientConnectInfo says where to connect and as what; the fields are those of
 // libwebsockets' lws_client_connect_info.
@@ -41,11 +40,12 @@ type ClientConnectInfo struct {
 	// Address is a host name, an IP address, or "+/path" for a unix socket ("+@name"
 	// for an abstract one). Required.
 	Address string
-	// Port is that of a TCP connection; 0 means 80.
+	// Port is that of a TCP connection; 0 means 80, or 443 with UseSSL.
 	Port int
 	// Path is the request's target, with its query; "" means "/".
 	Path string
-	// Host is the Host field; "" means Address, with the port if it is not 80.
+	// Host is the Host field; "" means Address, with the port if it is not the usual
+	// one. With TLS it is also who the server has to be, and what SNI says.
 	Host string
 	// Origin is the Origin field; "" sends none.
 	Origin string
@@ -55,6 +55,13 @@ type ClientConnectInfo struct {
 	Method string
 	// Flags choose TLS and what it tolerates.
 	Flags ClientFlags
+	// TLS is what a connection with UseSSL is made with, for example with a client
+	// certificate of its own; nil means the vhost's ClientTLS. It is cloned.
+	// ServerName, if set, replaces Host for SNI and verification.
+	TLS *tls.Config
+	// ALPN lists the protocols to offer in TLS, separated by commas; "" means
+	// "http/1.1", or what TLS.NextProtos says, and for a raw session none.
+	ALPN string
 	// Header is sent with the handshake. What the engine writes itself cannot be
 	// replaced.
 	Header []http1.Field
@@ -104,13 +111,10 @@ func ParseClientURL(target string) (ClientConnectInfo, error) {
 // Connect begins to connect a client session and returns at once. Its callbacks
 // come later, never from inside Connect: in the end either ClientEstablished and
 // ClientClosed, or ClientConnectionError, exactly once. The error is for what is
-// wrong with info, ErrTLS, or ErrClosed.
+// wrong with info, or ErrClosed.
 func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if err := info.check(); err != nil {
 		return nil, err
-	}
-	if info.Flags&UseSSL != 0 {
-		return nil, ErrTLS
 	}
 	if err := e.Listen(); err != nil {
 		return nil, err
@@ -120,7 +124,7 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
 	}
 	l, parent := e.loopFor(&info)
-	d := &dialRole{info: info}
+	d := &dialRole{info: info, tls: info.clientTLS(v)}
 	s := &session{l: l, vh: v, role: d, flags: flagClient, user: info.UserData, id: e.lastID.Add(1)}
 	if parent != nil {
 		s.extend().parent = parent
@@ -166,8 +170,11 @@ func (i *ClientConnectInfo) check() error {
 }
 
 // protocols are the subprotocols to offer.
-func (i *ClientConnectInfo) protocols() (names []string) {
-	for name := range strings.SplitSeq(i.Protocol, ",") {
+func (i *ClientConnectInfo) protocols() (names []string) { return list(i.Protocol) }
+
+// list takes a list separated by commas apart.
+func list(text string) (names []string) {
+	for name := range strings.SplitSeq(text, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			names = append(names, name)
 		}
@@ -177,9 +184,16 @@ func (i *ClientConnectInfo) protocols() (names []string) {
 
 func (i *ClientConnectInfo) port() int {
 	if i.Port == 0 {
-		return 80
+		return i.usualPort()
 	}
 	return i.Port
+}
+
+func (i *ClientConnectInfo) usualPort() int {
+	if i.Flags&UseSSL != 0 {
+		return 443
+	}
+	return 80
 }
 
 // host is the value of Host (RFC 9110 7.2).
@@ -189,7 +203,7 @@ func (i *ClientConnectInfo) host() string {
 		return i.Host
 	case strings.HasPrefix(i.Address, "+"):
 		return "localhost"
-	case i.port() != 80:
+	case i.port() != i.usualPort():
 		return net.JoinHostPort(i.Address, strconv.Itoa(i.port()))
 	case strings.Contains(i.Address, ":"):
 		return "[" + i.Address + "]"

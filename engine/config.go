@@ -56,6 +56,11 @@ type Vhost struct {
 	// listeners speak from their first byte, without HTTP: libwebsockets'
 	// listen_accept_role "raw-skt" with listen_accept_protocol.
 	RawProtocol string
+	// TLS makes the listeners speak TLS; nil leaves them without.
+	TLS *ServerTLS
+	// ClientTLS is for clients of this vhost that connect with UseSSL; nil trusts the
+	// system's CAs, and does not raise OpenSSLLoadExtraClientVerifyCerts.
+	ClientTLS *ClientTLS
 	// KeepAlive is the idle time before TCP keep-alive probes; 0 sends none.
 	KeepAlive time.Duration
 	// Delay leaves Nagle's algorithm on.
@@ -121,7 +126,8 @@ func (c *Config) checkShared() error {
 				first[key] = v
 			case f == v:
 				return configErrorf("vhost %q listens on %s twice", v.Name, a)
-			case f.RawProtocol != v.RawProtocol || f.V6Only != v.V6Only || f.Delay != v.Delay || f.KeepAlive != v.KeepAlive:
+			case f.RawProtocol != v.RawProtocol || f.V6Only != v.V6Only || f.Delay != v.Delay || f.KeepAlive != v.KeepAlive ||
+				(f.TLS == nil) != (v.TLS == nil):
 				return configErrorf("vhosts %q and %q share %s and want different sockets", f.Name, v.Name, a)
 			}
 		}

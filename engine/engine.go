@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/internal/handshakes"
 	"github.com/penstock-go/penstock/reactor"
 )
 
@@ -31,6 +32,8 @@ type Engine struct {
 	lastID    atomic.Uint64
 	refusing  atomic.Int32 // connections that are being told 503
 	tx        sync.Map     // TxPacketSize to *reactor.WriteLimits
+	gate      *handshakes.Gate
+	steps     *handshakes.Pool
 
 	mu    sync.Mutex
 	stage stage
@@ -55,8 +58,8 @@ const (
 	stageOver
 )
 
-// New checks cfg and makes an Engine of it. It touches no socket. Its errors are
-// ErrConfig.
+// New checks cfg, reads the files it names, and makes an Engine of it. It touches
+// no socket. Its errors are ErrConfig.
 func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -68,8 +71,14 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e.admission.most, e.admission.mostPerIP = e.limits.Connections, e.limits.ConnectionsPerIP
 	for _, v := range cfg.Vhosts {
-		e.vhosts = append(e.vhosts, newVhost(v))
+		use, err := newVhost(v)
+		if err != nil {
+			return nil, fmt.Errorf("%w (vhost %q)", err, v.Name)
+		}
+		e.vhosts = append(e.vhosts, use)
 	}
+	e.gate = handshakes.NewGate(e.limits.TLSHandshakes, e.limits.TLSHandshakesPerIP)
+	e.steps = handshakes.NewPool(e.limits.TLSHandshakeSteps)
 	return e, nil
 }
 
@@ -112,7 +121,7 @@ func (e *Engine) listenAll(r *reactor.Reactor) error {
 				p.vhosts = append(p.vhosts, e.vhosts[i])
 				continue
 			}
-			p := &port{vhosts: []*vhost{e.vhosts[i]}}
+			p := newPort(e.vhosts[i])
 			ports[key] = p
 			addr, err := r.Listen(network, address, cfg, p.accepted)
 			if err != nil {
@@ -121,7 +130,7 @@ func (e *Engine) listenAll(r *reactor.Reactor) error {
 			e.addrs = append(e.addrs, addr)
 		}
 		for _, from := range v.Listeners {
-			p := &port{vhosts: []*vhost{e.vhosts[i]}}
+			p := newPort(e.vhosts[i])
 			addr, err := r.AdoptListener(from, cfg, p.accepted)
 			if err != nil {
 				return err
@@ -158,11 +167,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	r := e.r
 	e.mu.Unlock()
 	defer close(e.ended)
+	e.loadExtraCAs()
 	if err := e.initProtocols(); err != nil {
 		e.over()
 		e.discard()
 		return err
 	}
+	e.watchCertificates()
 	r.Start()
 	select {
 	case <-ctx.Done():
@@ -171,6 +182,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	err := e.drain(r)
 	e.over()
 	err = errors.Join(err, r.Stop())
+	e.steps.Wait()
+	e.stopWatching()
 	e.destroyProtocols()
 	return err
 }
@@ -212,8 +225,9 @@ func (l *loop) goodbye() {
 		s.role.goodbye(s)
 	}
 	l.r.Each(func(c *reactor.Conn) {
-		if p, ok := c.Handler().(*plainHandler); ok && p.state == stateOpen {
-			p.role.goodbye((*session)(p))
+		if h, ok := c.Handler().(interface{ session() *session }); ok && h.session().state == stateOpen {
+			s := h.session()
+			s.role.goodbye(s)
 		}
 	})
 }
@@ -272,15 +286,15 @@ func (e *Engine) CancelService() error {
 func (l *loop) tellAll(r callbacks.Reason) {
 	for _, v := range l.e.vhosts {
 		for _, p := range v.protocols {
-			_ = l.tellNobody(v, p, r)
+			_ = l.tellNobody(v, p, r, nil)
 		}
 	}
 }
 
-func (l *loop) tellNobody(v *vhost, p *callbacks.Protocol, r callbacks.Reason) error {
+func (l *loop) tellNobody(v *vhost, p *callbacks.Protocol, r callbacks.Reason, in []byte) error {
 	s := &session{l: l, vh: v, proto: p, role: &deadRole{}, state: stateEnded}
 	s.gone.Store(true)
-	return l.invoke(p, s, r, nil)
+	return l.invoke(p, s, r, in)
 }
 
 // initProtocols raises ProtocolInit; the first error stops it.
@@ -288,7 +302,7 @@ func (e *Engine) initProtocols() error {
 	l := e.loops[0]
 	for _, v := range e.vhosts {
 		for _, p := range v.protocols {
-			if err := l.tellNobody(v, p, callbacks.ProtocolInit); err != nil {
+			if err := l.tellNobody(v, p, callbacks.ProtocolInit, nil); err != nil {
 				return fmt.Errorf("engine: protocol %q: %w", p.Name, err)
 			}
 		}

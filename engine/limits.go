@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/penstock-go/penstock/codec/http1"
@@ -58,6 +59,22 @@ type Limits struct {
 	// HandshakeTimeout is how long a server may take to answer a client's upgrade.
 	// Default 15 s.
 	HandshakeTimeout time.Duration
+	// TLSHandshakeTimeout is how long the peer may take for the TLS handshake; the
+	// connection is reset. Time that this side needs, or that the handshake waits
+	// for room, does not count. Default 10 s.
+	TLSHandshakeTimeout time.Duration
+	// TLSHandshakes is how many servers' TLS handshakes may have begun and not ended,
+	// each of which holds about 25 KB. One more waits for room with what its client
+	// has sent, address after address in turn. Default 1024.
+	TLSHandshakes int
+	// TLSHandshakesPerIP is the same for one remote address (IPv4) or network of 64
+	// bits (IPv6). Default TLSHandshakes/4.
+	TLSHandshakesPerIP int
+	// TLSHandshakeSteps is how many goroutines work at handshakes at once: private-key
+	// operations, certificate verification, the callbacks of a tls.Config. Others
+	// wait. Default GOMAXPROCS; more if keys are remote and slow. It cannot be
+	// without limit.
+	TLSHandshakeSteps int
 	// CloseTimeout is how long the other side may take to answer a close frame once
 	// that has been sent, and a server to close after that. Default 5 s.
 	CloseTimeout time.Duration
@@ -97,6 +114,12 @@ func (l Limits) withDefaults() Limits {
 	duration(&l.IdleTimeout, 60*time.Second)
 	duration(&l.ConnectTimeout, 20*time.Second)
 	duration(&l.HandshakeTimeout, 15*time.Second)
+	duration(&l.TLSHandshakeTimeout, 10*time.Second)
+	length(&l.TLSHandshakes, 1024)
+	length(&l.TLSHandshakesPerIP, max(l.TLSHandshakes/4, 1))
+	if l.TLSHandshakeSteps <= 0 {
+		l.TLSHandshakeSteps = runtime.GOMAXPROCS(0)
+	}
 	duration(&l.CloseTimeout, 5*time.Second)
 	duration(&l.PingInterval, 30*time.Second)
 	duration(&l.HangupTimeout, 40*time.Second)

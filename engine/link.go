@@ -32,6 +32,8 @@ type link interface {
 // another type, so that it costs nothing.
 type plainHandler session
 
+func (p *plainHandler) session() *session { return (*session)(p) }
+
 func (p *plainHandler) Data(_ *reactor.Conn, b []byte) int { return (*session)(p).received(b) }
 func (p *plainHandler) EOF(*reactor.Conn)                  { (*session)(p).peerClosed() }
 func (p *plainHandler) Writable(*reactor.Conn)             { (*session)(p).drained() }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/x509"
 	"time"
 
 	"github.com/penstock-go/penstock/codec/http1"
@@ -21,6 +22,10 @@ type loop struct {
 	event   ws.Event
 	piece   piece
 
+	// Scratch of TLS: what a read was decrypted to, a head and the body that it is
+	// sealed with, and the records. The first may be in hand when the others are used.
+	plain, joined, sealed []byte
+
 	laters     []*session            // want role.settle
 	writeables []*session            // want a Writeable callback
 	spare      []*session            // the other half of each list while it is walked
@@ -30,7 +35,9 @@ type loop struct {
 	keys       *ws.MaskKeys
 	date       date
 	handshake  handshake
-	here       uint64 // the goroutine, in the invariants build
+	roots      func() *x509.CertPool // Session.VerifyCerts; nil but in the callbacks that have it
+	recurring  []*recurring          // alarms of the engine's own
+	here       uint64                // the goroutine, in the invariants build
 	draining   bool
 	counters   counters
 }

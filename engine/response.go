@@ -115,6 +115,9 @@ func (h *httpRole) appendHead(s *session, status int, contentType string, length
 	if server := s.l.e.cfg.ServerString; server != "" {
 		b = http1.AppendField(b, "Server", server)
 	}
+	if t := s.vh.tls; t != nil && t.hsts != "" && s.secure() {
+		b = http1.AppendField(b, "Strict-Transport-Security", t.hsts)
+	}
 	if contentType != "" {
 		b = http1.AppendField(b, "Content-Type", contentType)
 	}

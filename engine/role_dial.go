@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/reactor"
+	"github.com/penstock-go/penstock/tlsbridge"
 )
 
 // ErrHandshakeTimeout ends a client whose server did not answer the handshake
@@ -26,6 +28,7 @@ const interimMost = 16
 //	  +--------------+--------------------+--> closed: ClientConnectionError
 type dialRole struct {
 	info    ClientConnectInfo
+	tls     *tls.Config // nil without TLS
 	dialing *reactor.Dialing
 	key     string
 	extra   []byte
@@ -96,13 +99,20 @@ func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
 	d := s.role.(*dialRole)
 	s.l.r.Disarm(&d.alarm)
 	s.link, s.state, s.seen, s.armed = c, stateOpen, s.l.r.Now(), 0
-	if s.l.draining {
+	var h reactor.Handler = (*plainHandler)(s)
+	switch {
+	case s.l.draining:
 		s.abort(ErrClosed)
-	} else {
+	case d.tls != nil:
+		t := &secured{s: s, c: c}
+		verifying(d.tls, &t.tls, d.info.Flags)
+		t.shake(tlsbridge.Client, d.tls, nil, func() { d.connected(s) })
+		h = t
+	default:
 		d.connected(s)
 	}
 	s.arm()
-	return (*plainHandler)(s)
+	return h
 }
 
 func (p *dialer) DialFailed(err error) {
@@ -282,7 +292,11 @@ func (p *dialer) Expire(now int64) { (*session)(p).expired(now) }
 
 func (d *dialRole) eof(s *session) { s.abort(io.ErrUnexpectedEOF) }
 
-func (d *dialRole) timeout(s *session, _ int64) { s.abort(ErrHandshakeTimeout) }
+func (d *dialRole) timeout(s *session, _ int64) {
+	if !s.secureTimeout() {
+		s.abort(ErrHandshakeTimeout)
+	}
+}
 
 func (d *dialRole) writeable(*session) {}
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"io"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
@@ -109,7 +110,11 @@ func (h *httpRole) begin(s *session) {
 	s.l.counters.requests++
 	h.flags = h.flags&httpLasting | httpServed
 	req := h.req
-	s.vh = h.port.byHost(req.Host())
+	v := h.port.byHost(req.Host())
+	if !h.transport(s, v) {
+		return
+	}
+	s.vh = v
 	if req.KeepAlive() && !s.l.draining {
 		h.flags |= httpReusable
 	}
@@ -405,6 +410,9 @@ func (h *httpRole) eof(s *session) {
 	case phaseBody:
 		h.refuse(s, h.body.EOF(), 400)
 	case phaseHead:
+		if h.own != nil { // half a head
+			s.because(io.ErrUnexpectedEOF)
+		}
 		s.shut(nil)
 	case phaseAnswer: // it has said all it wanted, and gets its answer
 		h.flags |= httpLast

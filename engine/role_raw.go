@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -137,13 +138,22 @@ func (w *rawRole) fail(s *session, err error) {
 	s.shut(err)
 }
 
+// ErrCutShort ends a raw session whose peer closed the connection without TLS's
+// close_notify: what came may have been cut short by somebody in between (RFC
+// 8446 6.1). HTTP and WebSocket know by themselves where a message ends. It
+// unwraps to io.ErrUnexpectedEOF.
+var ErrCutShort = fmt.Errorf("engine: the peer closed without close_notify: %w", io.ErrUnexpectedEOF)
+
 // eof closes; what a Codec has not made a message of by now will never be one.
 func (w *rawRole) eof(s *session) {
-	if w.decoder != nil && s.link.Kept() > 0 {
+	switch {
+	case s.flags&flagCutShort != 0:
+		s.shut(ErrCutShort)
+	case w.decoder != nil && s.link.Kept() > 0:
 		s.shut(io.ErrUnexpectedEOF)
-		return
+	default:
+		s.shut(nil)
 	}
-	s.shut(nil)
 }
 
 func (w *rawRole) writeable(s *session) {

@@ -40,6 +40,7 @@ const (
 	flagLater                       // on the loop's list for settle
 	flagWriteable                   // on the loop's list for a Writeable callback, or owed one by drained
 	flagCreated                     // WSICreate has been raised
+	flagCutShort                    // the peer's FIN came without TLS's close_notify
 )
 
 // session is one connection of the engine's. It sits in memory once for every

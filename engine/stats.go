@@ -20,6 +20,16 @@ type Stats struct {
 	// Refused is how many connections Limits.Connections and ConnectionsPerIP have
 	// turned away.
 	Refused int64
+	// TLSHandshakes is how many TLS handshakes were completed, TLSResumed how many of
+	// them by resuming an earlier session, TLSFailed how many ended in an error of
+	// TLS. Both sides count.
+	TLSHandshakes, TLSResumed, TLSFailed int64
+	// TLSPending is how many servers' handshakes have begun and not ended, TLSWaiting
+	// how many wait for Limits.TLSHandshakes or TLSHandshakesPerIP.
+	TLSPending, TLSWaiting int64
+	// TLSSteps is how many steps of handshakes are being worked at, and
+	// TLSStepsQueued how many wait for that.
+	TLSSteps, TLSStepsQueued int64
 }
 
 // counters are plain numbers that a loop counts in; after each event it publishes
@@ -32,12 +42,15 @@ type counters struct {
 
 type tally struct {
 	sessions, websockets, requests, messagesIn, messagesOut int64
+
+	tlsHandshakes, tlsResumed, tlsFailed int64
 }
 
-const tallies = 5
+const tallies = 8
 
 func (t *tally) list() [tallies]int64 {
-	return [tallies]int64{t.sessions, t.websockets, t.requests, t.messagesIn, t.messagesOut}
+	return [tallies]int64{t.sessions, t.websockets, t.requests, t.messagesIn, t.messagesOut,
+		t.tlsHandshakes, t.tlsResumed, t.tlsFailed}
 }
 
 func (c *counters) publish() {
@@ -69,7 +82,13 @@ func (e *Engine) Stats() Stats {
 		s.Requests += c[2].Load()
 		s.MessagesIn += c[3].Load()
 		s.MessagesOut += c[4].Load()
+		s.TLSHandshakes += c[5].Load()
+		s.TLSResumed += c[6].Load()
+		s.TLSFailed += c[7].Load()
 	}
 	s.Refused = e.admission.refused.Load()
+	pending, waiting := e.gate.Stats()
+	s.TLSPending, s.TLSWaiting = int64(pending), int64(waiting)
+	s.TLSSteps, s.TLSStepsQueued = int64(e.steps.Running()), int64(e.steps.Queued())
 	return s
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"crypto/tls"
 	"slices"
 	"strings"
 
@@ -16,6 +17,8 @@ type vhost struct {
 	names     []string // of the protocols, for subprotocol selection
 	mounts    []mount  // longest path first
 	raw       *callbacks.Protocol
+	tls       *serverTLS  // nil without
+	clientTLS *tls.Config // what a client without a tls.Config of its own has
 }
 
 type mount struct {
@@ -23,8 +26,8 @@ type mount struct {
 	protocol *callbacks.Protocol
 }
 
-func newVhost(cfg Vhost) *vhost {
-	v := &vhost{name: strings.ToLower(cfg.Name)}
+func newVhost(cfg Vhost) (v *vhost, err error) {
+	v = &vhost{name: strings.ToLower(cfg.Name)}
 	if rest, ok := strings.CutPrefix(v.name, "*"); ok {
 		v.suffix = rest
 	}
@@ -42,7 +45,13 @@ func newVhost(cfg Vhost) *vhost {
 	if cfg.RawProtocol != "" {
 		v.raw = v.protocol(cfg.RawProtocol)
 	}
-	return v
+	if cfg.TLS != nil {
+		if v.tls, err = newServerTLS(v, cfg.TLS); err != nil {
+			return nil, err
+		}
+	}
+	v.clientTLS, err = newClientTLS(cfg.ClientTLS)
+	return v, err
 }
 
 // protocol finds one by name, or nil.
@@ -73,6 +82,15 @@ func (v *vhost) mounted(path []byte) (*mount, []byte) {
 // port is the vhosts that share a listening socket; the first is the default.
 type port struct {
 	vhosts []*vhost
+	tls    *tls.Config // nil without TLS
+}
+
+func newPort(v *vhost) *port {
+	p := &port{vhosts: []*vhost{v}}
+	if v.tls != nil {
+		p.tls = p.tlsConfig()
+	}
+	return p
 }
 
 // byHost finds the vhost for the value of Host: the exact name, the longest
@@ -96,6 +114,9 @@ func (p *port) byHost(host []byte) *vhost {
 	}
 	return best
 }
+
+// byName is byHost for the name in a ClientHello.
+func (p *port) byName(name string) *vhost { return p.byHost([]byte(name)) }
 
 // withoutPort cuts ":port" off, but not into an IPv6 address.
 func withoutPort(host []byte) []byte {

@@ -67,6 +67,7 @@ const (
 	flagReading                  // inside Data
 	flagLimits                   // SetWriteLimits was called, the loop has them
 	flagPeer                     // the peer has an IP address
+	flagEmpty                    // the feed is wanted even if nothing was kept
 )
 
 // ErrQueueFull is the answer to a write that would take the send queue past
@@ -210,12 +211,25 @@ func (c *Conn) ResumeRead() {
 	}
 	c.flags &^= flagPaused
 	c.rewatch()
+	if c.flags&flagEmpty != 0 {
+		c.Redeliver()
+	}
 	c.Refeed()
 }
 
 // Refeed gives what was kept to Data again after the current event.
 func (c *Conn) Refeed() {
 	if c.state == stateOpen && (c.kept != nil || c.flags&flagReading != 0) {
+		c.loop.wishFeed(c)
+	}
+}
+
+// Redeliver calls Data after the current event, with nothing if nothing was
+// kept: it is for a Handler that keeps bytes of its own. It waits for ResumeRead
+// if reading is paused.
+func (c *Conn) Redeliver() {
+	if c.state == stateOpen {
+		c.flags |= flagEmpty
 		c.loop.wishFeed(c)
 	}
 }

@@ -117,15 +117,19 @@ func (c *Conn) dropKept() {
 
 // feed gives the kept bytes to the handler again; see Refeed.
 func (l *Loop) feed(c *Conn) {
-	if c.state != stateOpen || c.flags&flagPaused != 0 || c.kept == nil {
+	if c.state != stateOpen || c.flags&flagPaused != 0 || c.kept == nil && c.flags&flagEmpty == 0 {
 		return
 	}
-	if len(c.kept.B) >= keptInPlace {
+	c.flags &^= flagEmpty
+	switch {
+	case c.kept == nil:
+		c.deliver(nil)
+	case len(c.kept.B) >= keptInPlace:
 		c.deliver(c.kept.B)
-		return
+	default:
+		n := copy(l.buf, c.kept.B)
+		c.deliver(l.buf[:n])
 	}
-	n := copy(l.buf, c.kept.B)
-	c.deliver(l.buf[:n])
 }
 
 // readEOF notes the peer's FIN. Bytes that are kept by then can never be

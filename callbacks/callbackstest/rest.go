@@ -1,6 +1,8 @@
 package callbackstest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"time"
 
@@ -32,6 +34,12 @@ func (s *Session) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0
 
 // PeerSimple is Remote's address.
 func (s *Session) PeerSimple() string { return s.Remote.Addr().String() }
+
+// TLS is Secure.
+func (s *Session) TLS() *tls.ConnectionState { return s.Secure }
+
+// VerifyCerts is CertPool.
+func (s *Session) VerifyCerts() *x509.CertPool { return s.CertPool }
 
 // UserData is Data.
 func (s *Session) UserData() any { return s.Data }

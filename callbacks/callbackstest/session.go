@@ -1,6 +1,8 @@
 package callbackstest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"time"
@@ -39,6 +41,10 @@ type Session struct {
 	IsClient bool
 	// Remote is the peer's address.
 	Remote netip.AddrPort
+	// Secure is what TLS returns; nil is a session without.
+	Secure *tls.ConnectionState
+	// CertPool is what VerifyCerts returns.
+	CertPool *x509.CertPool
 	// Data is the UserData.
 	Data any
 	// Receiving is what Kind returns; NoFin and WriteContinuation make the other

@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+
+	"github.com/penstock-go/penstock/internal/bufpool"
+	"github.com/penstock-go/penstock/reactor"
+	"github.com/penstock-go/penstock/tlsbridge"
+)
+
+// A secured connection has one more station on each way. In:
+//
+//	Data     ciphertext, as reactor.Conn brings it
+//	open     all complete records into the loop's plain buffer, behind what was kept
+//	deliver  session.received, as without TLS; what it does not use is kept
+//	settle   the peer's close_notify, when everything before it was delivered
+//
+// and out:
+//
+//	Write    asks for room first: what is sealed has to be sent
+//	seal     into the loop's sealed buffer, full records where there is enough
+//	         and one write to the reactor.Conn
+
+const (
+	// keptInPlace is the size of kept plaintext from which on new plaintext is
+	// appended to it instead of it being copied in front; the reactor has the same
+	// for the same reason.
+	keptInPlace = 16 << 10
+
+	// sealChunk is how much is sealed before it is written.
+	sealChunk = 8 * tlsbridge.RecordMost
+
+	// scratchKeep is the largest of the loop's buffers for TLS that stays.
+	scratchKeep = 1 << 20
+)
+
+// secured is the TLS between a session and its connection: the session's link,
+// and the connection's Handler.
+type secured struct {
+	s     *session
+	c     *reactor.Conn
+	tls   tlsbridge.Conn
+	kept  *bufpool.Buffer // plaintext that the role did not use; nil while there is none
+	hs    *securing       // nil once the handshake is done
+	skip  int             // how much of what Data brings the handshake has used
+	flags uint8
+}
+
+const (
+	securedOver uint8 = 1 << iota // nothing more can be opened
+	securedTold                   // ... and the session knows
+)
+
+// Data implements reactor.Handler, and so do the next four.
+func (t *secured) Data(_ *reactor.Conn, b []byte) int {
+	n := min(t.skip, len(b))
+	t.skip -= n
+	if t.hs != nil {
+		return n + t.hs.received(b[n:])
+	}
+	return n + t.open(b[n:])
+}
+
+func (t *secured) EOF(*reactor.Conn) {
+	switch {
+	case t.hs != nil:
+		t.s.abort(io.ErrUnexpectedEOF)
+	case t.flags&securedOver == 0: // RFC 8446 6.1: somebody may have cut the data short
+		t.flags |= securedOver | securedTold
+		t.s.flags |= flagCutShort
+		t.s.peerClosed()
+	}
+}
+
+func (t *secured) Writable(*reactor.Conn) { t.s.drained() }
+
+func (t *secured) Timeout(_ *reactor.Conn, now int64) { t.s.expired(now) }
+
+func (t *secured) Closed(_ *reactor.Conn, err error) {
+	if t.hs != nil {
+		t.hs.closed()
+	}
+	t.dropKept()
+	t.s.ended(err)
+}
+
+func (t *secured) session() *session { return t.s }
+
+// open is the way in.
+func (t *secured) open(b []byte) (used int) {
+	plain, inPlace := t.plain()
+	used = len(b)
+	var err error
+	if t.flags&securedOver == 0 {
+		plain, used, err = t.tls.Open(plain, b)
+		t.control()
+	}
+	if inPlace {
+		t.kept.B = plain
+	} else {
+		t.s.l.plain = scratch(plain)
+	}
+	t.deliver(plain)
+	t.settle(err)
+	return used
+}
+
+// plain is where plaintext goes, with what was kept in it.
+func (t *secured) plain() (b []byte, inPlace bool) {
+	b = t.s.l.plain[:0]
+	switch {
+	case t.kept == nil:
+	case len(t.kept.B) >= keptInPlace:
+		return t.kept.B, true
+	default:
+		b = append(b, t.kept.B...)
+	}
+	return b, false
+}
+
+// scratch is b to be used again, unless it has grown too long.
+func scratch(b []byte) []byte {
+	if cap(b) > scratchKeep {
+		return nil
+	}
+	return b[:0]
+}
+
+// deliver gives the session what it can take now.
+func (t *secured) deliver(plain []byte) {
+	if len(plain) == 0 {
+		return
+	}
+	used := len(plain)
+	if t.s.state == stateOpen {
+		used = t.s.received(plain)
+	}
+	rest := plain[used:]
+	switch {
+	case len(rest) == 0:
+		t.dropKept()
+		return
+	case t.kept == nil:
+		t.kept = bufpool.Get()
+	}
+	if used > 0 || len(t.kept.B) != len(rest) { // else it lies there already
+		t.kept.B = append(t.kept.B[:0], rest...)
+	}
+}
+
+func (t *secured) dropKept() {
+	if t.kept != nil {
+		bufpool.Put(t.kept)
+		t.kept = nil
+	}
+}
+
+// settle acts on what ended the peer's data: a failure at once, close_notify when
+// the session has seen all that came before it.
+func (t *secured) settle(err error) {
+	s := t.s
+	if err != nil {
+		t.flags |= securedOver
+	}
+	switch {
+	case err != nil && err != io.EOF:
+		t.flags |= securedTold
+		s.shut(err)
+	case t.flags&(securedOver|securedTold) == securedOver && s.paused == 0:
+		t.flags |= securedTold
+		s.peerClosed()
+	}
+}
+
+// control sends what TLS itself has to say. It counts like an answer, so that a
+// peer cannot ask for more of it than it reads.
+func (t *secured) control() {
+	if out := t.tls.Output(); len(out) > 0 {
+		t.s.sent(t.c.Write(out))
+	}
+}
+
+// Write implements link, and so do the methods below.
+func (t *secured) Write(b []byte) error {
+	if !t.Fits(len(b)) {
+		return reactor.ErrQueueFull
+	}
+	return t.seal(b)
+}
+
+// WriteTwo fills the record that a ends in with the beginning of b.
+func (t *secured) WriteTwo(a, b []byte) error {
+	if !t.Fits(len(a) + len(b)) {
+		return reactor.ErrQueueFull
+	}
+	n := min(len(b), tlsbridge.RecordMost-len(a)%tlsbridge.RecordMost)
+	l := t.s.l
+	joined := append(append(l.joined[:0], a...), b[:n]...)
+	l.joined = scratch(joined)
+	if err := t.seal(joined); err != nil || n == len(b) {
+		return err
+	}
+	return t.seal(b[n:])
+}
+
+func (t *secured) seal(b []byte) error {
+	l := t.s.l
+	for len(b) > 0 {
+		n := min(len(b), sealChunk)
+		sealed, err := t.tls.Seal(l.sealed[:0], b[:n])
+		l.sealed = scratch(sealed)
+		if err == nil {
+			err = t.c.Write(sealed)
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// Fits counts what sealing adds.
+func (t *secured) Fits(n int) bool { return t.c.Fits(tlsbridge.Sealed(n)) }
+
+// Close says close_notify before FIN (RFC 8446 6.1).
+func (t *secured) Close() {
+	if out := t.tls.CloseNotify(t.s.l.sealed[:0]); len(out) > 0 {
+		_ = t.c.Write(out)
+	}
+	t.c.Close()
+}
+
+// PauseRead is about the session's bytes, not those of the handshake.
+func (t *secured) PauseRead() {
+	if t.hs == nil {
+		t.c.PauseRead()
+	}
+}
+
+// ResumeRead brings what was kept before anything new.
+func (t *secured) ResumeRead() {
+	if t.hs != nil {
+		return
+	}
+	if t.kept != nil || t.flags&(securedOver|securedTold) == securedOver {
+		t.c.Redeliver()
+	}
+	t.c.ResumeRead()
+}
+
+// Kept counts also the beginning of a record.
+func (t *secured) Kept() int {
+	if t.kept == nil {
+		return t.c.Kept()
+	}
+	return t.c.Kept() + len(t.kept.B)
+}
+
+func (t *secured) Pending() int                            { return t.c.Pending() }
+func (t *secured) High() bool                              { return t.c.High() }
+func (t *secured) Progressed() bool                        { return t.c.Progressed() }
+func (t *secured) Arm(at int64)                            { t.c.Arm(at) }
+func (t *secured) Abort(err error)                         { t.c.Abort(err) }
+func (t *secured) Peer() netip.AddrPort                    { return t.c.Peer() }
+func (t *secured) PeerAddr() net.Addr                      { return t.c.PeerAddr() }
+func (t *secured) LocalAddr() net.Addr                     { return t.c.LocalAddr() }
+func (t *secured) SetWriteLimits(lim *reactor.WriteLimits) { t.c.SetWriteLimits(lim) }
+
+// tlsState is what Session.TLS returns.
+func (t *secured) tlsState() *tls.ConnectionState {
+	st := t.tls.State()
+	if st.Version == 0 {
+		return nil
+	}
+	return &st
+}

@@ -1,0 +1,299 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/internal/bufpool"
+	"github.com/penstock-go/penstock/internal/handshakes"
+	"github.com/penstock-go/penstock/tlsbridge"
+)
+
+// ErrTLSTimeout ends a session whose peer did not complete the TLS handshake
+// within Limits.TLSHandshakeTimeout.
+var ErrTLSTimeout = errors.New("engine: the TLS handshake took too long")
+
+// errNoHello ends a session that sent much and no ClientHello.
+var errNoHello = errors.New("engine: the ClientHello is too long")
+
+const (
+	// helloMost is how long a ClientHello may be, in records of any size. That of a
+	// browser has two KiB; crypto/tls takes messages of 64 KiB.
+	helloMost = 64 << 10
+
+	// securingMost is how much may arrive while a worker is at the handshake or has
+	// not begun, before reading pauses.
+	securingMost = helloMost
+)
+
+// securingPhase is where a TLS handshake stands on the loop:
+//
+//	hello --whole--> waits --room--> steps --+--> reads --records--> steps ...
+//	                                   ^     +--> asks --verdict---> steps ...
+//	client: ---------------------------+     +--> over: secured, or failed
+//
+// Only in steps does the tlsbridge.Conn belong to a worker.
+type securingPhase uint8
+
+const (
+	securingHello securingPhase = iota
+	securingWaits
+	securingSteps
+	securingReads
+	securingAsks
+	securingOver
+)
+
+// securing is what a secured connection has for as long as its handshake lasts.
+type securing struct {
+	t      *secured
+	port   *port             // nil for a client
+	opened func()            // what follows
+	place  handshakes.Ticket // in the gate
+	in     *bufpool.Buffer   // what the worker has been given
+	result tlsbridge.Result
+	phase  securingPhase
+	begun  bool // there has been a step
+	paused bool
+	gone   bool // the connection is closed
+}
+
+// shake makes t its session's link and begins the handshake. opened is called
+// when that is done.
+func (t *secured) shake(role tlsbridge.Role, cfg *tls.Config, p *port, opened func()) {
+	s := t.s
+	t.hs = &securing{t: t, port: p, opened: opened}
+	t.tls.Init(role, cfg, t.c.LocalAddr(), t.c.PeerAddr())
+	s.link = t
+	t.c.ResumeRead() // a pause is about the program's bytes, which are yet to come
+	s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
+	if role == tlsbridge.Client {
+		t.hs.step(nil)
+	}
+}
+
+// received takes what the peer sends during the handshake. What a step has been
+// given stays with the reactor until the step has said how much of it it used.
+func (h *securing) received(b []byte) (used int) {
+	switch n := tlsbridge.Whole(b); h.phase {
+	case securingHello:
+		if len(b) > 0 {
+			return h.hello(b)
+		}
+	case securingReads:
+		if n > 0 {
+			h.step(b[:n])
+		}
+	case securingOver:
+		return len(b)
+	}
+	if len(b) > securingMost && !h.paused {
+		h.paused = true
+		h.t.c.PauseRead()
+	}
+	return 0
+}
+
+// hello waits for all of a ClientHello, so that a client that says nothing, or
+// stops in the middle, costs no more than its bytes.
+func (h *securing) hello(b []byte) (used int) {
+	switch {
+	case !tlsbridge.IsTLS(b):
+		return h.t.plaintext(b)
+	case tlsbridge.HelloWhole(b):
+		h.phase = securingWaits
+		h.t.s.deadlineAt(0) // from here on it is not the peer who is slow
+		if h.t.s.l.e.gate.Enter(&h.place, h.t.c.Peer().Addr(), h) {
+			h.admitted()
+		}
+	case len(b) > helloMost:
+		h.t.s.abort(errNoHello)
+		return len(b)
+	}
+	return 0
+}
+
+// Admitted implements handshakes.Waiter; it may be called on another loop.
+func (h *securing) Admitted() {
+	_ = h.t.s.l.r.Post((*roomLetter)(h)) // a loop that has ended has closed everything
+}
+
+// roomLetter says that there is room in the gate.
+type roomLetter securing
+
+func (a *roomLetter) Deliver() {
+	if h := (*securing)(a); !h.gone {
+		h.admitted()
+	}
+}
+
+func (h *securing) admitted() {
+	s := h.t.s
+	h.phase = securingReads
+	s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
+	h.t.c.Refeed()
+}
+
+// step hands a copy of b to a worker.
+func (h *securing) step(b []byte) {
+	h.phase = securingSteps
+	h.in = bufpool.Get()
+	h.in.B = append(h.in.B, b...)
+	pool := h.t.s.l.e.steps
+	if h.begun {
+		pool.Continue(h)
+		return
+	}
+	h.begun = true
+	pool.Begin(h)
+}
+
+// Run is the worker's part.
+func (h *securing) Run() {
+	h.result = h.t.tls.Step(h.in.B)
+	bufpool.Put(h.in)
+	h.in = nil
+	if h.t.s.l.r.Post(h) != nil { // the loop has ended, and with it the connection
+		h.t.tls.Cancel()
+	}
+}
+
+// Deliver goes on with what the worker has found, on the loop.
+func (h *securing) Deliver() {
+	t, s := h.t, h.t.s
+	if h.gone {
+		t.tls.Cancel()
+		return
+	}
+	r := h.result
+	h.result = tlsbridge.Result{}
+	h.phase = securingReads
+	t.skip = r.Used
+	if len(r.Output) > 0 {
+		s.sent(t.c.Write(r.Output))
+	}
+	if s.state != stateOpen {
+		return
+	}
+	switch r.Status {
+	case tlsbridge.Asking:
+		h.ask()
+		return
+	case tlsbridge.Done:
+		h.done()
+	case tlsbridge.Failed:
+		s.l.counters.tlsFailed++
+		h.phase = securingOver
+		s.shut(r.Err)
+	}
+	h.resume()
+}
+
+// resume reads on, and begins with what is there.
+func (h *securing) resume() {
+	if c := h.t.c; h.t.s.paused == 0 || h.t.hs != nil {
+		h.paused = false
+		c.ResumeRead()
+		c.Refeed()
+	} else {
+		c.PauseRead()
+	}
+}
+
+// ask shows the peer's certificate to the program, while the handshake waits for
+// its verdict.
+func (h *securing) ask() {
+	t, s := h.t, h.t.s
+	h.phase = securingAsks
+	state := t.tls.State()
+	reason := callbacks.OpenSSLPerformServerCertVerification
+	if h.port != nil {
+		reason = callbacks.OpenSSLPerformClientCertVerification
+		s.vh = h.port.byName(state.ServerName)
+	}
+	err := s.tell(reason, state.PeerCertificates[0].Raw)
+	if s.state == stateOpen {
+		t.tls.Answer(err)
+		h.step(nil)
+	}
+}
+
+// done opens the session.
+func (h *securing) done() {
+	t, l := h.t, h.t.s.l
+	h.phase = securingOver
+	l.counters.tlsHandshakes++
+	if t.tls.State().DidResume {
+		l.counters.tlsResumed++
+	}
+	t.hs = nil
+	h.leave()
+	t.s.seen = l.r.Now()
+	h.opened()
+}
+
+// closed gives back what an unfinished handshake holds. One that a worker is at
+// ends when the worker is done.
+func (h *securing) closed() {
+	h.gone = true
+	h.leave()
+	if h.phase != securingSteps {
+		h.t.tls.Cancel()
+	}
+}
+
+// leave makes room in the gate, or takes the handshake out of the queue there.
+func (h *securing) leave() {
+	if g := h.t.s.l.e.gate; g.Forget(&h.place) {
+		g.Leave(&h.place)
+	}
+}
+
+// busy tells whether it is the engine that the handshake waits for.
+func (h *securing) busy() bool { return h.phase == securingWaits || h.phase == securingSteps }
+
+// secure tells whether there is TLS under the session.
+func (s *session) secure() bool {
+	_, ok := s.link.(*secured)
+	return ok
+}
+
+// handshaking returns the session's TLS handshake, if it is in one.
+func (s *session) handshaking() *securing {
+	if t, ok := s.link.(*secured); ok {
+		return t.hs
+	}
+	return nil
+}
+
+// secureTimeout ends a handshake that the peer does not go on with. It reports
+// whether the session is in one.
+func (s *session) secureTimeout() bool {
+	h := s.handshaking()
+	switch {
+	case h == nil:
+		return false
+	case h.busy():
+		s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
+	default:
+		s.abort(ErrTLSTimeout)
+	}
+	return true
+}
+
+// shakingRole is that of a server's session during the handshake: there is
+// nobody to talk to yet.
+type shakingRole struct{ deadRole }
+
+var shaking shakingRole
+
+func (*shakingRole) timeout(s *session, _ int64) { s.secureTimeout() }
+func (*shakingRole) fail(s *session, err error)  { s.abort(err) }
+func (*shakingRole) goodbye(s *session)          { s.abort(ErrClosed) }
+
+func (*shakingRole) close(s *session, _ ws.StatusCode, _ string) error {
+	s.abort(nil)
+	return nil
+}

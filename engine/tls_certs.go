@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"strconv"
+	"time"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/internal/certs"
+	"github.com/penstock-go/penstock/reactor"
+)
+
+const (
+	// reloadInterval is how often the files of certificates are looked at.
+	reloadInterval = 10 * time.Second
+
+	// firstAging and agingInterval are libwebsockets' times for VhostCertAging.
+	firstAging    = 5 * time.Second
+	agingInterval = 24 * time.Hour
+)
+
+// loadExtraCAs lets the program add to the CAs, before anything runs.
+func (e *Engine) loadExtraCAs() {
+	l := e.loops[0]
+	for i, v := range e.vhosts {
+		if v.tls != nil {
+			cfg := v.tls.current.Load()
+			l.roots = func() *x509.CertPool {
+				if cfg.ClientCAs == nil {
+					cfg.ClientCAs = x509.NewCertPool()
+				}
+				return cfg.ClientCAs
+			}
+			_ = l.tellAbout(v, callbacks.OpenSSLLoadExtraServerVerifyCerts, nil)
+		}
+		if e.cfg.Vhosts[i].ClientTLS != nil {
+			l.roots = func() *x509.CertPool { return trusted(v.clientTLS) }
+			_ = l.tellAbout(v, callbacks.OpenSSLLoadExtraClientVerifyCerts, nil)
+		}
+	}
+	l.roots = nil
+}
+
+// trusted are the roots of a client's tls.Config, to be added to.
+func trusted(cfg *tls.Config) *x509.CertPool {
+	if cfg.RootCAs == nil {
+		pool, err := x509.SystemCertPool()
+		if err != nil { // a system without any
+			pool = x509.NewCertPool()
+		}
+		cfg.RootCAs = pool
+	}
+	return cfg.RootCAs
+}
+
+// watchCertificates begins to look at files and dates, on the first loop's clock.
+func (e *Engine) watchCertificates() {
+	l := e.loops[0]
+	for _, v := range e.vhosts {
+		if v.tls == nil {
+			continue
+		}
+		l.every(firstAging, agingInterval, func() { l.tellAge(v) })
+		if v.tls.files != nil {
+			l.every(reloadInterval, reloadInterval, func() { e.steps.Begin(&reload{e, v}) })
+		}
+	}
+}
+
+// recurring is an alarm that comes again and again.
+type recurring struct {
+	alarm    reactor.Timer
+	l        *loop
+	interval time.Duration
+	f        func()
+}
+
+// every calls f on the loop, which does not run yet, after first and then at
+// intervals.
+func (l *loop) every(first, interval time.Duration, f func()) {
+	t := &recurring{l: l, interval: interval, f: f}
+	t.alarm.Owner = t
+	l.recurring = append(l.recurring, t)
+	_ = l.r.Post(reactor.Func(func() { l.r.Arm(&t.alarm, l.r.Now()+int64(first)) }))
+}
+
+// Expire is for the wheel only.
+func (t *recurring) Expire(now int64) {
+	t.l.r.Arm(&t.alarm, now+int64(t.interval))
+	t.f()
+}
+
+// stopWatching takes the alarms back, when the loops have ended.
+func (e *Engine) stopWatching() {
+	for _, l := range e.loops {
+		for _, t := range l.recurring {
+			l.r.Disarm(&t.alarm)
+		}
+	}
+}
+
+// tellAge raises VhostCertAging.
+func (l *loop) tellAge(v *vhost) {
+	for i := range v.tls.current.Load().Certificates {
+		days := certs.DaysLeft(&v.tls.current.Load().Certificates[i], time.Now())
+		_ = l.tellAbout(v, callbacks.VhostCertAging, strconv.AppendInt(nil, int64(days), 10))
+	}
+}
+
+// reload is a job for the pool: files are not read on a loop.
+type reload struct {
+	e *Engine
+	v *vhost
+}
+
+// Run implements handshakes.Job.
+func (r *reload) Run() {
+	changed, err := r.v.tls.files.Changed()
+	switch {
+	case err != nil:
+		r.e.log.Error("engine: a changed certificate could not be loaded", "vhost", r.v.name, "err", err)
+	case changed:
+		r.v.tls.replace(r.v.tls.files.Certificate())
+		r.e.updated(r.v)
+	}
+}
+
+// updated raises VhostCertUpdate.
+func (e *Engine) updated(v *vhost) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.loops) > 0 {
+		l := e.loops[0]
+		_ = l.r.Post(reactor.Func(func() { _ = l.tellAbout(v, callbacks.VhostCertUpdate, nil) }))
+	}
+}
+
+// tellAbout raises a reason of a vhost's that belongs to no session.
+func (l *loop) tellAbout(v *vhost, r callbacks.Reason, in []byte) error {
+	return l.tellNobody(v, v.first(), r, in)
+}

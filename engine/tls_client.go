@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/penstock-go/penstock/internal/certs"
+	"github.com/penstock-go/penstock/tlsbridge"
+)
+
+// ClientTLS is what a vhost's clients trust and show when they connect with
+// UseSSL and no tls.Config of their own. The zero value trusts the system's CAs.
+type ClientTLS struct {
+	// Config is the ground on which the other fields are laid; it is cloned. A
+	// cache of sessions is put in if it has none, so that connecting again to the
+	// same server is cheaper.
+	Config *tls.Config
+	// CAFile and CAMem are whose server certificates are good, instead of the
+	// system's: libwebsockets' client_ssl_ca_filepath and client_ssl_ca_mem, PEM or
+	// DER. A NUL at the end does not matter.
+	CAFile string
+	// CAMem is CAFile's content, and goes before it.
+	CAMem []byte
+	// CertFile and KeyFile are the client's own certificate, client_ssl_cert_filepath
+	// and client_ssl_private_key_filepath.
+	CertFile, KeyFile string
+	// CertMem and KeyMem are the same in memory.
+	CertMem, KeyMem []byte
+}
+
+// sessionsKept is how many servers' sessions a vhost's clients remember.
+const sessionsKept = 256
+
+// newClientTLS loads what f, which may be nil, says.
+func newClientTLS(f *ClientTLS) (*tls.Config, error) {
+	if f == nil {
+		f = new(ClientTLS)
+	}
+	cfg := new(tls.Config)
+	if f.Config != nil {
+		cfg = f.Config.Clone()
+	}
+	if cfg.ClientSessionCache == nil {
+		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsKept)
+	}
+	pool, err := loadCAs(f.CAMem, f.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	if pool != nil {
+		cfg.RootCAs = pool
+	}
+	return cfg, f.loadCertificate(cfg)
+}
+
+func (f *ClientTLS) loadCertificate(cfg *tls.Config) error {
+	var c tls.Certificate
+	var err error
+	switch {
+	case f.CertMem != nil:
+		c, err = certs.Pair(f.CertMem, f.KeyMem)
+	case f.CertFile != "":
+		var files *certs.Files
+		if files, err = certs.OpenFiles(f.CertFile, f.KeyFile); err == nil {
+			c = *files.Certificate()
+		}
+	default:
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	cfg.Certificates, cfg.GetClientCertificate = []tls.Certificate{c}, nil
+	return nil
+}
+
+// clientTLS is the tls.Config of one connection; nil without TLS.
+func (i *ClientConnectInfo) clientTLS(v *vhost) *tls.Config {
+	if i.Flags&UseSSL == 0 {
+		return nil
+	}
+	from := i.TLS
+	if from == nil {
+		from = v.clientTLS
+	}
+	cfg := from.Clone()
+	cfg.DynamicRecordSizingDisabled = true
+	cfg.Renegotiation = tls.RenegotiateNever
+	if cfg.ServerName == "" {
+		cfg.ServerName = i.serverName()
+	}
+	if names := i.alpn(); len(names) > 0 {
+		cfg.NextProtos = names
+	}
+	cfg.NextProtos = slices.DeleteFunc(slices.Clone(cfg.NextProtos), func(name string) bool { return name == "h2" })
+	return cfg
+}
+
+// alpn are the protocols to offer.
+func (i *ClientConnectInfo) alpn() []string {
+	if i.ALPN == "" && i.Method != "RAW" && i.TLS == nil {
+		return []string{"http/1.1"}
+	}
+	return list(i.ALPN)
+}
+
+// serverName is whom the certificate has to name, and what SNI says.
+func (i *ClientConnectInfo) serverName() string {
+	name := i.Address
+	if i.Host != "" {
+		name = string(withoutPort([]byte(i.Host)))
+	}
+	if strings.HasPrefix(name, "+") {
+		return "localhost"
+	}
+	return strings.Trim(name, "[]")
+}
+
+// verifying gives c's tls.Config its verification, with what f relaxes: crypto/tls
+// alone can do all of it or nothing. The program has the last word.
+func verifying(cfg *tls.Config, c *tlsbridge.Conn, f ClientFlags) {
+	relax := certs.Relax{
+		SelfSigned: f&AllowSelfSigned != 0,
+		Hostname:   f&SkipServerCertHostnameCheck != 0,
+		Expired:    f&AllowExpired != 0,
+		Everything: f&AllowInsecure != 0 || cfg.InsecureSkipVerify,
+	}
+	own := cfg.VerifyConnection
+	if relax == (certs.Relax{}) {
+		cfg.VerifyConnection = asking(c, own)
+		return
+	}
+	now := time.Now
+	if cfg.Time != nil {
+		now = cfg.Time
+	}
+	cfg.InsecureSkipVerify = true
+	cfg.VerifyConnection = func(st tls.ConnectionState) error {
+		err := certs.Verify(st.PeerCertificates, cfg.RootCAs, cfg.ServerName, now(), relax)
+		if err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: st.PeerCertificates, Err: err}
+		}
+		return asking(c, own)(st)
+	}
+}

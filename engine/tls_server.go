@@ -1,0 +1,340 @@
+package engine
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/internal/certs"
+	"github.com/penstock-go/penstock/reactor"
+	"github.com/penstock-go/penstock/tlsbridge"
+)
+
+// Plaintext is what happens to a client that speaks HTTP without TLS to a
+// listener with TLS. The first byte tells.
+type Plaintext uint8
+
+// The answers to plaintext. On a vhost with a RawProtocol, whose clients could not
+// read them, the first two reset the connection.
+const (
+	// PlaintextRefuse answers 400 and closes.
+	PlaintextRefuse Plaintext = iota
+	// PlaintextRedirect answers with a redirect to the same target by https, 301 to
+	// GET and HEAD and 308 to the rest, and closes: libwebsockets'
+	// REDIRECT_HTTP_TO_HTTPS.
+	PlaintextRedirect
+	// PlaintextServe serves it like any other: ALLOW_HTTP_ON_HTTPS_LISTENER.
+	// Session.TLS tells the program.
+	PlaintextServe
+)
+
+// ServerTLS makes the listeners of a vhost speak TLS. A certificate and its key
+// are given by file, in memory, or in Config; the rest may be zero. Vhosts that
+// share an address have TLS all or none, and a client's SNI chooses among them as
+// Host does; a request whose Host belongs to another of them than its SNI is
+// answered with 421 (RFC 9110 15.5.20).
+type ServerTLS struct {
+	// Config is the ground on which the other fields are laid; it is cloned. Its
+	// callbacks run on the goroutines of Limits.TLSHandshakeSteps and may block,
+	// but they keep Run from returning until they do. Its NextProtos, if set, are
+	// offered but for "h2", which the engine does not speak; otherwise "http/1.1"
+	// and the names of the vhost's protocols that have a Codec are, and a client
+	// that chooses one of those gets a raw session of it. Session tickets are
+	// encrypted with keys that crypto/tls renews daily, unless SetSessionTicketKeys
+	// was called.
+	Config *tls.Config
+
+	// CertFile and KeyFile are PEM or DER files, libwebsockets' ssl_cert_filepath and
+	// ssl_private_key_filepath. The certificate's issuers follow it. An empty
+	// KeyFile means that the key is in CertFile. The files are looked at every 10
+	// seconds, and read again when they have changed and fit each other.
+	CertFile, KeyFile string
+	// CertMem and KeyMem are the same in memory, server_ssl_cert_mem and
+	// server_ssl_private_key_mem. A NUL at the end does not matter.
+	CertMem, KeyMem []byte
+
+	// ClientCAFile and ClientCAMem, ssl_ca_filepath and server_ssl_ca_mem, are whose
+	// client certificates are good.
+	ClientCAFile string
+	// ClientCAMem is ClientCAFile's content, and goes before it.
+	ClientCAMem []byte
+	// ClientAuth is whether clients are asked for a certificate. Zero means
+	// Config's, and tls.RequireAndVerifyClientCert if that has none but there is a
+	// CA. Whatever it is, OpenSSLPerformClientCertVerification can refuse.
+	ClientAuth tls.ClientAuthType
+
+	// Plaintext answers clients that do not speak TLS.
+	Plaintext Plaintext
+	// HSTS tells browsers for how long to come by https only
+	// (Strict-Transport-Security, RFC 6797); 0 does not.
+	HSTS time.Duration
+	// HSTSSubdomains extends HSTS to all names below.
+	HSTSSubdomains bool
+}
+
+// serverTLS is a ServerTLS in use.
+type serverTLS struct {
+	current   atomic.Pointer[tls.Config] // replaced when the certificate is
+	files     *certs.Files               // nil if the certificate is in no file
+	plaintext Plaintext
+	hsts      string // the field's value
+}
+
+// newServerTLS checks and loads what v says.
+func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
+	t := &serverTLS{plaintext: from.Plaintext, hsts: from.hsts()}
+	cfg := new(tls.Config)
+	if from.Config != nil {
+		cfg = from.Config.Clone()
+	}
+	cfg.DynamicRecordSizingDisabled = true
+	cfg.NextProtos = v.nextProtos(cfg.NextProtos)
+	if err := t.loadCertificate(cfg, from); err != nil {
+		return nil, err
+	}
+	if err := from.loadClientCAs(cfg); err != nil {
+		return nil, err
+	}
+	t.current.Store(cfg)
+	return t, nil
+}
+
+func (f *ServerTLS) hsts() string {
+	if f.HSTS <= 0 {
+		return ""
+	}
+	v := "max-age=" + strconv.FormatInt(int64(f.HSTS/time.Second), 10)
+	if f.HSTSSubdomains {
+		v += "; includeSubDomains"
+	}
+	return v
+}
+
+// nextProtos is what ALPN offers.
+func (v *vhost) nextProtos(own []string) []string {
+	if len(own) > 0 {
+		return slices.DeleteFunc(slices.Clone(own), func(name string) bool { return name == "h2" })
+	}
+	var names []string
+	for _, p := range v.protocols {
+		if p.Codec != nil && p.Name != "" {
+			names = append(names, p.Name)
+		}
+	}
+	if v.raw == nil {
+		names = append(names, "http/1.1")
+	}
+	return names
+}
+
+func (t *serverTLS) loadCertificate(cfg *tls.Config, from *ServerTLS) error {
+	switch {
+	case from.CertMem != nil:
+		c, err := certs.Pair(from.CertMem, from.KeyMem)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		useCertificate(cfg, &c)
+	case from.CertFile != "":
+		f, err := certs.OpenFiles(from.CertFile, from.KeyFile)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		t.files = f
+		useCertificate(cfg, f.Certificate())
+	case len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil:
+		return configErrorf("TLS without a certificate")
+	}
+	return nil
+}
+
+func useCertificate(cfg *tls.Config, c *tls.Certificate) {
+	cfg.Certificates, cfg.GetCertificate = []tls.Certificate{*c}, nil
+}
+
+func (f *ServerTLS) loadClientCAs(cfg *tls.Config) error {
+	pool, err := loadCAs(f.ClientCAMem, f.ClientCAFile)
+	if err != nil {
+		return err
+	}
+	if pool != nil {
+		cfg.ClientCAs = pool
+		if cfg.ClientAuth == tls.NoClientCert {
+			cfg.ClientAuth = tls.RequireAndVerifyClientCert
+		}
+	}
+	if f.ClientAuth != tls.NoClientCert {
+		cfg.ClientAuth = f.ClientAuth
+	}
+	return nil
+}
+
+// loadCAs reads certificates from memory or a file; nil if there is neither.
+func loadCAs(mem []byte, file string) (*x509.CertPool, error) {
+	if mem == nil && file != "" {
+		var err error
+		if mem, err = os.ReadFile(file); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	if mem == nil {
+		return nil, nil
+	}
+	pool, err := certs.Pool(mem)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return pool, nil
+}
+
+// replace makes new handshakes use c. Tickets of sessions stay good.
+func (t *serverTLS) replace(c *tls.Certificate) {
+	cfg := t.current.Load().Clone()
+	useCertificate(cfg, c)
+	t.current.Store(cfg)
+}
+
+// tlsConfig is the listener's: it only finds the vhost's. Its ticket keys are
+// those of all its vhosts that have none of their own.
+func (p *port) tlsConfig() *tls.Config {
+	return &tls.Config{DynamicRecordSizingDisabled: true, GetConfigForClient: p.configFor}
+}
+
+func (p *port) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	cfg := p.byName(hello.ServerName).tls.current.Load()
+	if f := cfg.GetConfigForClient; f != nil {
+		own, err := f(hello)
+		if err != nil {
+			return nil, err
+		}
+		if own != nil {
+			cfg = own.Clone()
+			cfg.DynamicRecordSizingDisabled = true
+		}
+	}
+	if cfg.ClientAuth == tls.NoClientCert {
+		return cfg, nil
+	}
+	cfg = cfg.Clone()
+	cfg.VerifyConnection = asking(tlsbridge.Of(hello), cfg.VerifyConnection)
+	return cfg, nil
+}
+
+// asking is a VerifyConnection that lets the program have the last word.
+func asking(c *tlsbridge.Conn, first func(tls.ConnectionState) error) func(tls.ConnectionState) error {
+	return func(st tls.ConnectionState) error {
+		if first != nil {
+			if err := first(st); err != nil {
+				return err
+			}
+		}
+		if len(st.PeerCertificates) == 0 {
+			return nil
+		}
+		return c.Ask(st)
+	}
+}
+
+// secure puts TLS on an accepted connection.
+func (p *port) secure(s *session, c *reactor.Conn) reactor.Handler {
+	s.role = &shaking
+	t := &secured{s: s, c: c}
+	t.shake(tlsbridge.Server, p.tls, p, func() { p.secured(s) })
+	if s.l.draining {
+		s.role.goodbye(s)
+	}
+	return t
+}
+
+// secured follows the handshake: SNI has chosen the vhost, ALPN may have chosen a
+// protocol with a Codec.
+func (p *port) secured(s *session) {
+	st := s.TLS()
+	s.vh = p.byName(st.ServerName)
+	raw := s.vh.raw
+	if chosen := s.vh.protocol(st.NegotiatedProtocol); st.NegotiatedProtocol != "" && chosen != nil && chosen.Codec != nil {
+		raw = chosen
+	}
+	p.open(s, raw)
+}
+
+// errPlaintext ends a session of a listener with TLS that did not speak it.
+var errPlaintext = errors.New("engine: plaintext on a TLS listener")
+
+// plaintext goes on without TLS.
+func (t *secured) plaintext(b []byte) (used int) {
+	s, p := t.s, t.hs.port
+	t.hs = nil
+	s.link = t.c
+	h := (*plainHandler)(s)
+	t.c.SetHandler(h)
+	if s.vh.raw != nil && s.vh.tls.plaintext != PlaintextServe {
+		s.abort(errPlaintext)
+		return len(b)
+	}
+	p.open(s, s.vh.raw)
+	return h.Data(t.c, b)
+}
+
+// transport checks that a request came the way its vhost wants it. It reports
+// whether to go on.
+func (h *httpRole) transport(s *session, v *vhost) bool {
+	if h.port.tls == nil {
+		return true
+	}
+	if s.secure() {
+		if v != s.vh {
+			h.refuse(s, errMisdirected, 421)
+		}
+		return v == s.vh
+	}
+	s.vh = v
+	switch {
+	case v.tls.plaintext == PlaintextServe:
+		return true
+	case v.tls.plaintext == PlaintextRedirect && len(h.req.Host()) > 0:
+		h.toHTTPS(s)
+	default:
+		h.refuse(s, errPlaintext, 400)
+	}
+	return false
+}
+
+var errMisdirected = &http1.Error{Status: 421, Text: "the host is not the one that TLS was set up for", Remote: true}
+
+func (h *httpRole) toHTTPS(s *session) {
+	status := 308
+	if m := string(h.req.Method()); m == "GET" || m == "HEAD" {
+		status = 301
+	}
+	target := string(h.req.Path())
+	if q := h.req.Query(); q != nil {
+		target += "?" + string(q)
+	}
+	_ = h.addHeader("Location", "https://"+string(h.req.Host())+target)
+	h.refuse(s, errPlaintext, status)
+}
+
+// UpdateCert replaces a vhost's certificate while the engine runs: cert and key
+// are PEM or DER, as in ServerTLS. Sessions that are open keep the old one;
+// VhostCertUpdate follows. It may be called from any goroutine.
+func (e *Engine) UpdateCert(vhost string, cert, key []byte) error {
+	v := e.vhost(vhost)
+	if v == nil || v.tls == nil {
+		return configErrorf("no vhost %q with TLS", vhost)
+	}
+	c, err := certs.Pair(cert, key)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	v.tls.replace(&c)
+	e.updated(v)
+	return nil
+}
