@@ -1,4 +1,5 @@
-// Command echo sends back what it gets, by WebSocket and by HTTP.
+// Command echo sends back what it gets, by WebSocket and by HTTP, with TLS if it is
+// given a certificate.
 //
 //	GET /       a page to try it from a browser
 //	GET /plain  Hello, World!
@@ -42,14 +43,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	addr := f.String("addr", "127.0.0.1:7681", "`address` to listen on")
 	loops := f.Int("loops", 0, "event loops; 0 is one for each processor")
 	most := f.Int64("max-message", 64<<20, "longest WebSocket message, in bytes; 0 is no limit")
-	cert := f.String("cert", "", "TLS certificate `file`: not yet")
-	key := f.String("key", "", "TLS key `file`: not yet")
+	cert := f.String("cert", "", "certificate `file`, PEM or DER: speak https and wss")
+	key := f.String("key", "", "its private key's `file`, if it is not in the same")
 	deflate := f.Bool("deflate", false, "compress messages: not yet")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if *cert != "" || *key != "" || *deflate {
-		return errors.New("echo: -cert, -key and -deflate are not supported yet")
+	if *deflate {
+		return errors.New("echo: -deflate is not supported yet")
 	}
 	e, err := engine.New(engine.Config{
 		Loops:  *loops,
@@ -57,6 +58,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		Vhosts: []engine.Vhost{{
 			Listen:    []string{"tcp://" + *addr},
 			Protocols: []callbacks.Protocol{{Name: "echo-protocol", Callback: echo}},
+			TLS:       secure(*cert, *key),
 		}},
 	})
 	if err != nil {
@@ -65,8 +67,19 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := e.Listen(); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "http://%s/\n", e.Addrs()[0])
+	scheme := "http"
+	if *cert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(stderr, "%s://%s/\n", scheme, e.Addrs()[0])
 	return e.Run(ctx)
+}
+
+func secure(cert, key string) *engine.ServerTLS {
+	if cert == "" {
+		return nil
+	}
+	return &engine.ServerTLS{CertFile: cert, KeyFile: key}
 }
 
 // limits lets a whole message wait for its reader, and a body have no end.

@@ -28,13 +28,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("http_server_post", flag.ContinueOnError)
 	f.SetOutput(out)
 	addr := f.String("addr", "127.0.0.1:8080", "`address` to listen on")
+	cert := f.String("cert", "", "certificate `file`, PEM or DER: speak https")
+	key := f.String("key", "", "its private key's `file`, if it is not in the same")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	scheme, secure := "http", (*engine.ServerTLS)(nil)
+	if *cert != "" {
+		scheme, secure = "https", &engine.ServerTLS{CertFile: *cert, KeyFile: *key}
 	}
 	server := &server{log: log.New(out, "", 0)}
 	e, err := engine.New(engine.Config{Vhosts: []engine.Vhost{{
 		Listen:    []string{"tcp://" + *addr},
 		Protocols: []callbacks.Protocol{{Name: "http", Callback: server.callback}},
+		TLS:       secure,
 	}}})
 	if err != nil {
 		return err
@@ -42,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := e.Listen(); err != nil {
 		return err
 	}
-	server.log.Printf("listening on http://%s/", e.Addrs()[0])
+	server.log.Printf("listening on %s://%s/", scheme, e.Addrs()[0])
 	return e.Run(ctx)
 }
 

@@ -35,26 +35,26 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	protocol := f.String("protocol", "", "subprotocols to offer, separated by commas")
 	message := f.String("message", "Hello, server!", "what to send first")
 	echo := f.Bool("echo", false, "send back what arrives, instead of printing it")
-	insecure := f.Bool("insecure", false, "accept any certificate: not yet")
-	ca := f.String("ca", "", "certificate authority `file`: not yet")
+	insecure := f.Bool("insecure", false, "accept any certificate of a wss server")
+	ca := f.String("ca", "", "`file` of the authorities to trust, instead of the system's")
 	if err := f.Parse(args); err != nil {
 		return err
-	}
-	if *insecure || *ca != "" {
-		return errors.New("websocket_client: -insecure and -ca are not supported yet")
 	}
 	info, err := engine.ParseClientURL(*target)
 	if err != nil {
 		return err
 	}
 	info.Protocol = *protocol
+	if *insecure {
+		info.Flags |= engine.AllowInsecure
+	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	c := &client{out: out, message: *message, echo: *echo, done: done}
 	e, err := engine.New(engine.Config{
 		Loops:  1,
 		Limits: engine.Limits{Message: mostMessage, SendQueue: 2*mostMessage + 1<<20},
-		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: c.callback}}}},
+		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: c.callback}}, ClientTLS: &engine.ClientTLS{CAFile: *ca}}},
 	})
 	if err != nil {
 		return err
