@@ -5,8 +5,12 @@
 //	compare -mode ws -conns 1000 -size 64 \
 //		-server 'penstock=echo -addr {addr} -loops 1' \
 //		-server 'floor:raw=floor -addr {addr}'
+//	compare -mode wss -conns 200 -size 64 \
+//		-server 'gorilla=gorilla -addr {addr} -cert {cert} -key {key}' \
+//		-server 'penstock=echo -addr {addr} -loops 1 -cert {cert} -key {key}'
 //
-// A mode behind a server's name is its own instead of -mode. A raw server among
+// {cert} and {key} are files with a certificate made for the occasion; -tls and
+// -groups narrow what the connections offer. A mode behind a server's name is its own instead of -mode. A raw server among
 // others that speak WebSocket gets as many bytes as they.
 package main
 
@@ -20,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock-go/penstock/bench/internal/cert"
 	"github.com/penstock-go/penstock/bench/internal/load"
 	"github.com/penstock-go/penstock/bench/internal/versus"
 )
@@ -33,11 +38,12 @@ func main() {
 func run(args []string, stdout io.Writer) error {
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	c := load.Config{}
-	mode := f.String("mode", "ws", "ws, raw or http")
+	mode := f.String("mode", "ws", "ws, wss, http, https or raw")
 	f.IntVar(&c.Conns, "conns", 100, "connections")
 	f.IntVar(&c.Size, "size", 64, "payload `bytes` of a message")
 	f.IntVar(&c.Depth, "depth", 1, "messages in flight on each connection")
-	f.StringVar(&c.Path, "path", "", "what http gets, /plain if empty, or where ws shakes hands")
+	f.StringVar(&c.Path, "path", "", "what http gets, /plain if empty, or where ws shakes hands, each also over TLS")
+	c.TLS.Flags(f)
 	rounds := f.Int("rounds", 7, "measurements of each server")
 	seconds := f.Float64("seconds", 1, "of each measurement")
 	var entrants []versus.Entrant
@@ -52,11 +58,21 @@ func run(args []string, stdout io.Writer) error {
 	if len(entrants) == 0 {
 		return errors.New("compare: no -server")
 	}
-	if c.Mode = load.Mode(*mode); c.Mode == load.HTTP && c.Path == "" {
+	if c.Mode = load.Mode(*mode); c.Mode.Plain() == load.HTTP && c.Path == "" {
 		c.Path = "/plain"
 	}
-	for i := range entrants {
-		entrants[i].Load = configFor(entrants[i].Load.Mode, c)
+	dir, err := os.MkdirTemp("", "compare")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	files, err := cert.Make(dir)
+	if err != nil {
+		return err
+	}
+	for i, e := range entrants {
+		entrants[i].Args = files.Fill(e.Args)
+		entrants[i].Load = configFor(e.Load.Mode, c)
 	}
 	measured := time.Duration(*seconds * float64(time.Second))
 	all, err := versus.Run(entrants, versus.Plan{Rounds: *rounds, Warm: measured / 4, Measured: measured})
@@ -81,7 +97,7 @@ func parse(v string) (e versus.Entrant, err error) {
 
 // configFor is c for a server that may have a mode of its own.
 func configFor(own load.Mode, c load.Config) load.Config {
-	if own == load.Raw && c.Mode == load.WS {
+	if own == load.Raw && c.Mode.Plain() == load.WS {
 		c.Size = load.WireSize(c.Size)
 	}
 	if own != "" {

@@ -14,9 +14,27 @@ const (
 	Raw Mode = "raw"
 	// WS sends masked binary messages of Size bytes and waits for their echo.
 	WS Mode = "ws"
+	// WSS is WS over TLS.
+	WSS Mode = "wss"
 	// HTTP gets Path.
 	HTTP Mode = "http"
+	// HTTPS is HTTP over TLS.
+	HTTPS Mode = "https"
 )
+
+// overTLS maps the modes with TLS to what they carry.
+var overTLS = map[Mode]Mode{WSS: WS, HTTPS: HTTP}
+
+// Secure tells that there is TLS.
+func (m Mode) Secure() bool { return overTLS[m] != "" }
+
+// Plain is the mode without its TLS.
+func (m Mode) Plain() Mode {
+	if m.Secure() {
+		return overTLS[m]
+	}
+	return m
+}
 
 // Config says what to send where.
 type Config struct {
@@ -32,6 +50,8 @@ type Config struct {
 	Depth int
 	// Path is what HTTP gets and where WS shakes hands; "" means "/".
 	Path string
+	// TLS is what WSS and HTTPS offer.
+	TLS TLS
 }
 
 const (
@@ -47,8 +67,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.Path = "/"
 	}
 	switch {
-	case c.Mode != Raw && c.Mode != WS && c.Mode != HTTP:
-		return c, fmt.Errorf("load: no mode %q; there are raw, ws and http", c.Mode)
+	case c.Mode.Plain() != Raw && c.Mode.Plain() != WS && c.Mode.Plain() != HTTP:
+		return c, fmt.Errorf("load: no mode %q; there are raw, ws, wss, http and https", c.Mode)
 	case c.Mode == Raw && c.Size < 1 || c.Size < 0:
 		return c, fmt.Errorf("load: a message of %d bytes", c.Size)
 	case c.Conns > maxConns || c.Depth > maxDepth || c.Conns*c.Depth*c.Size > maxTotal:

@@ -4,18 +4,14 @@ package load
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // conn is one connection with its messages in flight.
 type conn struct {
 	x     *exchange
+	wire  wire
 	out   []byte          // the request as often as may be in flight
 	sent  []time.Duration // when each of those was sent, a ring
 	fd    int
@@ -25,11 +21,12 @@ type conn struct {
 	at    int  // bytes of the answer in hand that have come
 	seq   int  // answers so far
 	wait  int  // messages not answered yet
+	full  bool // the socket takes no more for now
 	armed bool // watched for writing
 }
 
-func newConn(fd, id, depth int, x *exchange) *conn {
-	return &conn{x: x, out: bytes.Repeat(x.request, depth), sent: make([]time.Duration, depth), fd: fd, id: id}
+func newConn(w wire, fd, id, depth int, x *exchange) *conn {
+	return &conn{x: x, wire: w, out: bytes.Repeat(x.request, depth), sent: make([]time.Duration, depth), fd: fd, id: id}
 }
 
 // ask sends n more messages, or owes what the socket does not take.
@@ -42,39 +39,42 @@ func (c *conn) ask(n int, now time.Duration) error {
 	return c.write()
 }
 
+// write sends what is owed, as far as the socket takes it.
 func (c *conn) write() error {
 	for c.owed > 0 {
-		b := c.out[c.off:min(len(c.out), c.off+c.owed)]
-		n, errno := syscall3(unix.SYS_WRITE, c.fd, b)
-		switch {
-		case errno == unix.EAGAIN:
-			return nil
-		case errno == unix.EINTR:
-			continue
-		case errno != 0:
-			return fmt.Errorf("load: connection %d: %w", c.id, os.NewSyscallError("write", errno))
+		n, err := c.wire.write(c.out[c.off:min(len(c.out), c.off+c.owed)])
+		if err != nil {
+			return fmt.Errorf("load: connection %d: %w", c.id, err)
+		}
+		if n == 0 {
+			break
 		}
 		c.owed -= n
 		c.off = (c.off + n) % len(c.x.request)
 	}
+	sent, err := c.wire.flush()
+	if err != nil {
+		return fmt.Errorf("load: connection %d: %w", c.id, err)
+	}
+	c.full = c.owed > 0 || !sent
 	return nil
 }
 
 // read takes what has come and returns how many answers are complete.
 func (c *conn) read(buf []byte, now time.Duration, h *Histogram) (done int, err error) {
-	n, errno := syscall3(unix.SYS_READ, c.fd, buf)
-	switch {
-	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return 0, nil
-	case errno != 0:
-		return 0, fmt.Errorf("load: connection %d: %w", c.id, os.NewSyscallError("read", errno))
-	case n == 0:
-		return 0, fmt.Errorf("load: connection %d: %w", c.id, errClosed)
+	for more := true; more; {
+		var n int
+		if n, more, err = c.wire.read(buf); err != nil {
+			return done, fmt.Errorf("load: connection %d: %w", c.id, err)
+		}
+		answers, err := c.take(buf[:n], now, h)
+		done += answers
+		if err != nil {
+			return done, err
+		}
 	}
-	return c.take(buf[:n], now, h)
+	return done, nil
 }
-
-var errClosed = errors.New("the server closed")
 
 // take checks b and counts.
 func (c *conn) take(b []byte, now time.Duration, h *Histogram) (done int, err error) {
@@ -97,10 +97,4 @@ func (c *conn) take(b []byte, now time.Duration, h *Histogram) (done int, err er
 		done++
 	}
 	return done, nil
-}
-
-// syscall3 skips the scheduler: the descriptor does not block.
-func syscall3(trap uintptr, fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	return int(n), errno
 }

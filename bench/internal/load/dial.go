@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -22,27 +23,38 @@ const patience = 10 * time.Second
 // ephemeral ports of one are about 28,000, some of them in TIME_WAIT.
 const connsPerAddress = 5000
 
-// dial connects connection i and leaves its descriptor non-blocking.
-func dial(c *Config, i int) (fd int, err error) {
-	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// open makes connection i ready for messages.
+func open(c *Config, i int) (fd int, w wire, err error) {
+	fd, link, err := dial(c, i)
 	if err != nil {
-		return -1, os.NewSyscallError("socket", err)
+		return -1, nil, err
 	}
-	if err := connect(fd, c.Addr, i); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	if c.Mode == WS {
-		err = shakeHands(fd, c)
+	if c.Mode.Plain() == WS {
+		err = shakeHands(link, c)
 	}
 	if err == nil {
-		err = unix.SetNonblock(fd, true)
+		w, err = link.wire()
 	}
 	if err != nil {
 		unix.Close(fd)
-		return -1, fmt.Errorf("load: connection %d: %w", i, err)
 	}
-	return fd, nil
+	return fd, w, err
+}
+
+// dial connects connection i, with TLS where the mode has it.
+func dial(c *Config, i int) (fd int, l link, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, os.NewSyscallError("socket", err)
+	}
+	l = patient(fd)
+	if err = connect(fd, c.Addr, i); err == nil && c.Mode.Secure() {
+		l, err = newSecure(fd, c.TLS)
+	}
+	if err != nil {
+		unix.Close(fd)
+	}
+	return fd, l, err
 }
 
 func connect(fd int, to netip.AddrPort, i int) error {
@@ -75,13 +87,13 @@ func connectAll(fd int, to unix.Sockaddr) error {
 }
 
 // shakeHands opens a WebSocket. The key and its answer are those of RFC 6455 1.3.
-func shakeHands(fd int, c *Config) error {
+func shakeHands(l link, c *Config) error {
 	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", c.Path, c.Addr)
-	if _, err := unix.Write(fd, request); err != nil {
-		return os.NewSyscallError("write", err)
+	if _, err := l.Write(request); err != nil {
+		return err
 	}
-	head, err := readHead(fd)
+	head, err := readHead(l)
 	if err != nil {
 		return err
 	}
@@ -98,18 +110,13 @@ func shakeHands(fd int, c *Config) error {
 }
 
 // readHead reads up to an empty line; who accepts says nothing behind it unasked.
-func readHead(fd int) ([]byte, error) {
+func readHead(r io.Reader) ([]byte, error) {
 	var head []byte
 	for b := make([]byte, 4096); !bytes.Contains(head, []byte("\r\n\r\n")); {
-		n, err := unix.Read(fd, b)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return nil, os.NewSyscallError("read", err)
-		case n == 0:
-			return nil, errors.New("the server closed during the handshake")
-		default:
-			head = append(head, b[:n]...)
+		n, err := r.Read(b)
+		head = append(head, b[:n]...)
+		if err != nil {
+			return nil, fmt.Errorf("during the handshake: %w", err)
 		}
 	}
 	return head, nil

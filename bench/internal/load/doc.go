@@ -2,10 +2,13 @@
 // loop: every connection keeps a fixed number of messages in flight and sends the
 // next one when an answer is complete.
 //
-//	Open   dial.go      connect, and the WebSocket handshake
+//	Open   dial.go      connect, and the handshakes
+//	       tls.go       what is offered to a server with TLS
 //	       exchange.go  what is sent and what has to come back, in each mode
 //	Run    load.go      the event loop: warm up, measure, wait for the last answers
 //	       conn.go      one connection: bytes out, bytes in, checked
+//	       wire.go      the socket below it
+//	       secure.go    the socket with crypto/tls on it
 //	       hist.go      latencies
 //
 // What it measures that a shared machine cannot spoil is the processor time that

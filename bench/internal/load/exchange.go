@@ -8,9 +8,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // exchange is a message and its answer. Both have a fixed length, so the streams
@@ -59,7 +59,7 @@ func (x *exchange) spanMatches(s span, at int, b []byte) bool {
 // exchangeFor makes the messages of connection i; http is what was learnt from
 // the server.
 func (c *Config) exchangeFor(i int, http *exchange) *exchange {
-	switch c.Mode {
+	switch c.Mode.Plain() {
 	case HTTP:
 		return http
 	case WS:
@@ -123,17 +123,16 @@ func appendFrame(dst, p []byte, masked bool) []byte {
 // of all others. What may differ is the head behind the status, as it has a date.
 func learn(c *Config) (*exchange, error) {
 	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", c.Path, c.Addr)
-	conn, err := net.DialTimeout("tcp4", c.Addr.String(), patience)
+	fd, link, err := dial(c, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := conn.Write(request); err != nil {
+	defer unix.Close(fd)
+	if _, err := link.Write(request); err != nil {
 		return nil, err
 	}
 	var reply bytes.Buffer
-	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &reply)), nil)
+	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(link, &reply)), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -56,17 +56,17 @@ func Open(c Config) (*Load, error) {
 
 func (l *Load) connect() (err error) {
 	var model *exchange
-	if l.cfg.Mode == HTTP {
+	if l.cfg.Mode.Plain() == HTTP {
 		if model, err = learn(&l.cfg); err != nil {
 			return err
 		}
 	}
 	for i := range l.cfg.Conns {
-		fd, err := dial(&l.cfg, i)
+		fd, w, err := open(&l.cfg, i)
 		if err != nil {
-			return err
+			return fmt.Errorf("load: connection %d: %w", i, err)
 		}
-		l.conns = append(l.conns, newConn(fd, i, l.cfg.Depth, l.cfg.exchangeFor(i, model)))
+		l.conns = append(l.conns, newConn(w, fd, i, l.cfg.Depth, l.cfg.exchangeFor(i, model)))
 		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
 		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
 			return os.NewSyscallError("epoll_ctl", err)
@@ -83,6 +83,15 @@ func (l *Load) Close() {
 	}
 	unix.Close(l.epoll)
 	l.conns = nil
+}
+
+// TLS tells what the first connection has agreed upon: version, cipher suite and
+// key exchange. It is empty without TLS.
+func (l *Load) TLS() string {
+	if s, ok := l.conns[0].wire.(*secure); ok {
+		return describe(s.ConnectionState())
+	}
+	return ""
 }
 
 // Run keeps every connection busy for warm and then for measured, and waits for
@@ -215,9 +224,9 @@ func (l *Load) read(c *conn) error {
 	return c.ask(done, now)
 }
 
-// watch asks for writability while something is owed.
+// watch asks for writability while the socket is full.
 func (l *Load) watch(c *conn) error {
-	if c.armed == (c.owed > 0) {
+	if c.armed == c.full {
 		return nil
 	}
 	c.armed = !c.armed

@@ -12,7 +12,8 @@ import (
 
 // Table writes the series as Markdown, with ratios to the first of them. On a
 // machine that others use too, the ratio of the best rounds is the steadier one:
-// what disturbs a round makes it dearer.
+// what disturbs a round makes it dearer. What the servers have agreed upon for TLS
+// comes below, as another cipher is another amount of work.
 func Table(w io.Writer, all []*Series) {
 	fmt.Fprintln(w, "| server | CPU us/message | min-max | ratio | min-max | best/best | busy | messages/s | p50 us | p99 us |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
@@ -21,6 +22,11 @@ func Table(w io.Writer, all []*Series) {
 		fmt.Fprintf(w, "| %s | %.3f | %.3f-%.3f | %.3f | %.3f-%.3f | %.3f | %.0f %% | %.0f | %.0f | %.0f |\n", s.Name,
 			cpu.Median/1e3, cpu.Min/1e3, cpu.Max/1e3, ratio.Median, ratio.Min, ratio.Max, cpu.Min/all[0].Nanos().Min,
 			100*s.Of((*load.Result).Busy).Median, s.Of((*load.Result).Rate).Median, s.latency(0.50), s.latency(0.99))
+	}
+	for _, s := range all {
+		if s.TLS != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", s.Name, s.TLS)
+		}
 	}
 }
 

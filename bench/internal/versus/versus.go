@@ -35,6 +35,8 @@ type Plan struct {
 type Series struct {
 	// Name is the entrant's.
 	Name string
+	// TLS is what its connections have agreed upon, if anything.
+	TLS string
 	// Rounds has a result for each round.
 	Rounds []*load.Result
 }
@@ -70,11 +72,9 @@ func Run(entrants []Entrant, p Plan) ([]*Series, error) {
 	for range p.Rounds {
 		for i, e := range entrants {
 			e.Load.Addr = servers[i].Addr
-			r, err := measure(e.Load, p, servers[i])
-			if err != nil {
+			if err := series[i].measure(e.Load, p, servers[i]); err != nil {
 				return nil, fmt.Errorf("%s: %w", e.Name, err)
 			}
-			series[i].Rounds = append(series[i].Rounds, r)
 		}
 	}
 	return series, nil
@@ -82,11 +82,17 @@ func Run(entrants []Entrant, p Plan) ([]*Series, error) {
 
 // measure opens connections for one round only: no server shall be tried by how
 // long the others take.
-func measure(c load.Config, p Plan, s *proc.Server) (*load.Result, error) {
+func (s *Series) measure(c load.Config, p Plan, server *proc.Server) error {
 	l, err := load.Open(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer l.Close()
-	return l.Run(p.Warm, p.Measured, s.CPU)
+	r, err := l.Run(p.Warm, p.Measured, server.CPU)
+	if err != nil {
+		return err
+	}
+	s.TLS = l.TLS()
+	s.Rounds = append(s.Rounds, r)
+	return nil
 }

@@ -1,5 +1,5 @@
 // Command fasthttp answers GET /plain by valyala/fasthttp with nothing but its
-// defaults.
+// defaults, with TLS if there is a certificate.
 package main
 
 import (
@@ -13,8 +13,13 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
+	cert := flag.String("cert", "", "TLS certificate `file`; no TLS if empty")
+	key := flag.String("key", "", "TLS key `file`")
 	flag.Parse()
 	inspect.Start()
+	if *cert != "" {
+		log.Fatal(fasthttp.ListenAndServeTLS(*addr, *cert, *key, answer))
+	}
 	log.Fatal(fasthttp.ListenAndServe(*addr, answer))
 }
 

@@ -1,5 +1,6 @@
 // Command gorilla is an echo server on net/http and gorilla/websocket, with
-// nothing but their defaults: WebSocket on any path, and GET /plain.
+// nothing but their defaults: WebSocket on any path, and GET /plain, with TLS if
+// there is a certificate.
 package main
 
 import (
@@ -17,6 +18,8 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
+	cert := flag.String("cert", "", "TLS certificate `file`; no TLS if empty")
+	key := flag.String("key", "", "TLS key `file`")
 	flag.Parse()
 	inspect.Start()
 	http.HandleFunc("/", echo)
@@ -24,6 +27,9 @@ func main() {
 		w.Header().Set("Content-Type", "text/plain")
 		_, _ = io.WriteString(w, "Hello, World!")
 	})
+	if *cert != "" {
+		log.Fatal(http.ListenAndServeTLS(*addr, *cert, *key, nil))
+	}
 	log.Fatal(http.ListenAndServe(*addr, nil))
 }
 

@@ -1,4 +1,5 @@
-// Command gws is an echo server on lxzan/gws with nothing but its defaults.
+// Command gws is an echo server on lxzan/gws with nothing but its defaults, and
+// with TLS if there is a certificate.
 package main
 
 import (
@@ -19,9 +20,14 @@ func (echo) OnMessage(c *gws.Conn, m *gws.Message) {
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
+	cert := flag.String("cert", "", "TLS certificate `file`; no TLS if empty")
+	key := flag.String("key", "", "TLS key `file`")
 	flag.Parse()
 	inspect.Start()
 	s := gws.NewServer(echo{}, &gws.ServerOption{Logger: quiet{}})
+	if *cert != "" {
+		log.Fatal(s.RunTLS(*addr, *cert, *key))
+	}
 	log.Fatal(s.Run(*addr))
 }
 

@@ -1,0 +1,28 @@
+package cert
+
+import (
+	"crypto/tls"
+	"slices"
+	"testing"
+)
+
+func TestMake(t *testing.T) {
+	f, err := Make(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pair.Leaf.VerifyHostname("127.0.0.1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFill(t *testing.T) {
+	got := Files{"c.pem", "k.pem"}.Fill([]string{"echo", "-cert", "{cert}", "-key={key}", "{addr}"})
+	if want := []string{"echo", "-cert", "c.pem", "-key=k.pem", "{addr}"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
