@@ -64,9 +64,9 @@ const (
 const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n" +
 	"Connection: close\r\n\r\nService Unavailable\n"
 
-// turnAway answers a connection over the limit, if that is cheap.
+// turnAway answers a connection over the limit, if that is cheap: with TLS it is not.
 func (p *port) turnAway(l *loop, c *reactor.Conn) reactor.Handler {
-	if p.vhosts[0].raw != nil {
+	if p.vhosts[0].raw != nil || p.tls != nil {
 		return nil
 	}
 	if l.e.refusing.Add(1) > refusingMost {

@@ -124,7 +124,7 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
 	}
 	l, parent := e.loopFor(&info)
-	d := &dialRole{info: info, tls: info.clientTLS(v)}
+	d := &dialRole{info: info}
 	s := &session{l: l, vh: v, role: d, flags: flagClient, user: info.UserData, id: e.lastID.Add(1)}
 	if parent != nil {
 		s.extend().parent = parent

@@ -15,7 +15,7 @@ import (
 // it means the default.
 type Limits struct {
 	// Connections is how many sessions may be open, in all and without clients. One
-	// more is answered with 503 on an HTTP listener and closed. Default: the limit
+	// more is closed, on an HTTP listener without TLS with a 503. Default: the limit
 	// of descriptors of the process, less 64 for what else it opens.
 	Connections int
 	// ConnectionsPerIP is the same for one remote address. Default: no limit.
@@ -36,7 +36,9 @@ type Limits struct {
 	RawMessage int
 
 	// SendQueue is how many bytes may wait to be sent on one connection;
-	// callbacks.ErrSendQueueFull. Default 16 MiB.
+	// callbacks.ErrSendQueueFull. With TLS a write counts with what its records are
+	// longer, 85 bytes for each begun 16 KiB at most, before anything of it is
+	// sealed. Default 16 MiB.
 	SendQueue int
 	// SendHigh is the queue from which on the engine stops reading from the
 	// connection, so that a peer which does not read cannot make it grow by

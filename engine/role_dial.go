@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"slices"
@@ -28,7 +27,6 @@ const interimMost = 16
 //	  +--------------+--------------------+--> closed: ClientConnectionError
 type dialRole struct {
 	info    ClientConnectInfo
-	tls     *tls.Config // nil without TLS
 	dialing *reactor.Dialing
 	key     string
 	extra   []byte
@@ -103,10 +101,11 @@ func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
 	switch {
 	case s.l.draining:
 		s.abort(ErrClosed)
-	case d.tls != nil:
+	case d.info.Flags&UseSSL != 0:
 		t := &secured{s: s, c: c}
-		verifying(d.tls, &t.tls, d.info.Flags)
-		t.shake(tlsbridge.Client, d.tls, nil, func() { d.connected(s) })
+		cfg := d.info.clientTLS(s.vh)
+		verifying(cfg, &t.tls, d.info.Flags)
+		t.shake(tlsbridge.Client, cfg, nil, func() { d.connected(s) })
 		h = t
 	default:
 		d.connected(s)

@@ -20,12 +20,13 @@ var errNoHello = errors.New("engine: the ClientHello is too long")
 
 const (
 	// helloMost is how long a ClientHello may be, in records of any size. That of a
-	// browser has two KiB; crypto/tls takes messages of 64 KiB.
-	helloMost = 64 << 10
+	// browser has two KiB, which are eleven in records of one byte. It bounds also
+	// what looking for its end costs when it comes byte by byte.
+	helloMost = 16 << 10
 
 	// securingMost is how much may arrive while a worker is at the handshake or has
 	// not begun, before reading pauses.
-	securingMost = helloMost
+	securingMost = 64 << 10
 )
 
 // securingPhase is where a TLS handshake stands on the loop:
@@ -184,9 +185,7 @@ func (h *securing) Deliver() {
 	case tlsbridge.Done:
 		h.done()
 	case tlsbridge.Failed:
-		s.l.counters.tlsFailed++
-		h.phase = securingOver
-		s.shut(r.Err)
+		h.failed(r.Err)
 	}
 	h.resume()
 }
@@ -232,6 +231,16 @@ func (h *securing) done() {
 	h.leave()
 	t.s.seen = l.r.Now()
 	h.opened()
+}
+
+// failed closes; the alert that tells the peer has been sent.
+func (h *securing) failed(err error) {
+	s := h.t.s
+	s.l.counters.tlsFailed++
+	s.l.e.log.Debug("engine: a TLS handshake failed", "peer", s.PeerSimple(), "err", err)
+	h.phase = securingOver
+	h.leave()
+	s.shut(err)
 }
 
 // closed gives back what an unfinished handshake holds. One that a worker is at

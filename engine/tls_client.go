@@ -77,11 +77,8 @@ func (f *ClientTLS) loadCertificate(cfg *tls.Config) error {
 	return nil
 }
 
-// clientTLS is the tls.Config of one connection; nil without TLS.
+// clientTLS is the tls.Config of one connection.
 func (i *ClientConnectInfo) clientTLS(v *vhost) *tls.Config {
-	if i.Flags&UseSSL == 0 {
-		return nil
-	}
 	from := i.TLS
 	if from == nil {
 		from = v.clientTLS
