@@ -18,6 +18,7 @@ type Conn struct {
 	in  []byte     // records that were passed in and not read yet
 	cut int        // how much of in belongs to a record that has been read in part
 	out []byte     // records to be sent
+	err error      // what Open found to be the end
 }
 
 // Role is the side of the connection.
@@ -31,10 +32,16 @@ const (
 
 // Init makes c one end of a new connection. cfg is kept and must not change; its
 // DynamicRecordSizingDisabled should be set, for Sealed counts on full records.
-// The addresses are for the callbacks of cfg.
+// The addresses are for the callbacks of cfg. A client's Renegotiation is taken as
+// RenegotiateNever: a second handshake has no coroutine to run in. One without a
+// ServerName does not resume sessions of TLS 1.3.
 func (c *Conn) Init(role Role, cfg *tls.Config, local, remote net.Addr) {
 	c.hs = &handshake{local: local, remote: remote}
 	if role == Client {
+		if cfg.Renegotiation != tls.RenegotiateNever {
+			cfg = cfg.Clone()
+			cfg.Renegotiation = tls.RenegotiateNever
+		}
 		c.tls = tls.Client((*pipe)(c), cfg)
 	} else {
 		c.tls = tls.Server((*pipe)(c), cfg)
@@ -67,9 +74,12 @@ func (c *Conn) State() tls.ConnectionState {
 // what they carry to dst. It returns how many bytes of b it used; the rest is the
 // beginning of a record. io.EOF says that the peer has sent close_notify: there
 // is nothing more to read, but writing goes on. Any other error is the end of the
-// connection. In both cases plaintext may come with it, and all of b is used. The
-// peer may have to be told something: see Output.
+// connection, and stays. In both cases plaintext may come with it, and all of b is
+// used. The peer may have to be told something: see Output.
 func (c *Conn) Open(dst, b []byte) (plain []byte, used int, err error) {
+	if err := c.ready(); err != nil {
+		return dst, len(b), err
+	}
 	used = Whole(b)
 	if used == 0 {
 		return dst, 0, nil
@@ -90,15 +100,31 @@ func (c *Conn) Open(dst, b []byte) (plain []byte, used int, err error) {
 	}
 	if err != io.EOF {
 		err = &Error{err}
+		c.err = err
 	}
 	return dst, len(b), err
 }
 
-// Seal appends p as records to dst. The error is that of a connection which has
-// been closed or has failed; there is nothing to send then.
+// ready returns the error of a connection that has failed, or is not secured yet:
+// crypto/tls would begin a handshake then.
+func (c *Conn) ready() error {
+	invariant.Check(c.hs == nil, "tlsbridge: data before the handshake is done")
+	if c.hs != nil {
+		return errNotSecured
+	}
+	return c.err
+}
+
+var errNotSecured = &Error{errors.New("the handshake is not done")}
+
+// Seal appends p as records to dst, behind what Output would have returned. The
+// error is that of a connection which has been closed or has failed; there is
+// nothing to send then.
 func (c *Conn) Seal(dst, p []byte) ([]byte, error) {
-	invariant.Check(len(c.out) == 0, "tlsbridge: Seal before Output")
-	c.out = dst
+	if err := c.ready(); err != nil {
+		return dst, err
+	}
+	c.out = append(dst, c.out...)
 	_, err := c.tls.Write(p)
 	dst = c.Output()
 	if err != nil {
@@ -107,14 +133,14 @@ func (c *Conn) Seal(dst, p []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// CloseNotify appends the alert that ends this side's data (RFC 8446 6.1) to dst.
-// Nothing can be sealed behind it. Before the handshake is done, and behind a
-// failure, there is none.
+// CloseNotify appends the alert that ends this side's data (RFC 8446 6.1) to dst,
+// behind what Output would have returned. Nothing can be sealed behind it. Before
+// the handshake is done, and behind a failure, there is none.
 func (c *Conn) CloseNotify(dst []byte) []byte {
-	if c.hs != nil {
+	if c.hs != nil || c.err != nil {
 		return dst
 	}
-	c.out = dst
+	c.out = append(dst, c.out...)
 	_ = c.tls.CloseWrite()
 	return c.Output()
 }

@@ -1,12 +1,15 @@
 package tlsbridge
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"iter"
 	"net"
 	"runtime/debug"
+
+	"github.com/penstock-go/penstock/internal/invariant"
 )
 
 // Status is what became of a Step:
@@ -53,17 +56,25 @@ type handshake struct {
 	local, remote net.Addr
 }
 
-// Step goes on with the handshake: b holds complete records, behind those that
-// earlier Steps have used. A client begins with an empty b. It may take a
+// Step goes on with the handshake: b holds records, behind those that earlier
+// Steps have used. The beginning of a record at its end is not used, nor is what
+// follows the handshake. A client begins with an empty b. It may take a
 // millisecond, or what the callbacks of the tls.Config take.
+//
+// No Step, and no Cancel, may be called on a goroutine that is locked to its
+// thread: the runtime forbids it to resume what another has begun.
 func (c *Conn) Step(b []byte) Result {
 	h := c.hs
+	if h == nil {
+		return Result{Status: Done}
+	}
 	if h.next == nil {
 		h.next, h.stop = iter.Pull(c.shake)
 	}
-	c.in = b
+	c.in = b[:Whole(b)]
+	given := len(c.in)
 	status, ok := h.next()
-	r := Result{Status: status, Used: len(b) - len(c.in), Output: c.Output()}
+	r := Result{Status: status, Used: given - len(c.in), Output: c.Output()}
 	c.in = nil
 	switch {
 	case ok:
@@ -81,6 +92,7 @@ func (c *Conn) Step(b []byte) Result {
 func (c *Conn) shake(yield func(Status) bool) {
 	h := c.hs
 	h.yield = yield
+	h.err = errLeft
 	defer func() {
 		if v := recover(); v != nil {
 			h.err = fmt.Errorf("panic in a callback: %v\n%s", v, debug.Stack())
@@ -89,15 +101,19 @@ func (c *Conn) shake(yield func(Status) bool) {
 	h.err = c.tls.Handshake()
 }
 
+// errLeft is the error of a handshake that has not come to its end: a callback has
+// called runtime.Goexit, which takes the caller of Step along.
+var errLeft = errors.New("a callback has ended its goroutine")
+
 // ErrCancelled is what a callback of a tls.Config gets when the connection has
 // ended while it was in Ask.
 var ErrCancelled = errors.New("tlsbridge: the handshake was cancelled")
 
 // Ask is for VerifyConnection: it suspends the handshake until somebody has
-// called Answer with the error to return.
+// called Answer with the error to return. A Step without an Answer refuses.
 func (c *Conn) Ask(state tls.ConnectionState) error {
 	h := c.hs
-	h.asked = &state
+	h.asked, h.answer = &state, errUnanswered
 	defer func() { h.asked = nil }()
 	if !h.yield(Asking) {
 		return ErrCancelled
@@ -105,14 +121,27 @@ func (c *Conn) Ask(state tls.ConnectionState) error {
 	return h.answer
 }
 
+var errUnanswered = errors.New("a question about the peer was not answered")
+
 // Answer is the answer to Ask; an error refuses the peer, with an alert. It does
 // not go on yet: Step does, with no bytes.
-func (c *Conn) Answer(err error) { c.hs.answer = err }
-
-// Cancel ends a handshake that is not to go on, and its coroutine. It does
-// nothing if there is none.
-func (c *Conn) Cancel() {
-	if c.hs != nil && c.hs.stop != nil {
-		c.hs.stop()
+func (c *Conn) Answer(err error) {
+	invariant.Check(c.hs != nil && c.hs.asked != nil, "tlsbridge: an Answer to nothing")
+	if c.hs != nil {
+		c.hs.answer = err
 	}
+}
+
+// Cancel ends a handshake that is not to go on, and its coroutine: Step fails from
+// then on. It does nothing if the handshake is done.
+func (c *Conn) Cancel() {
+	h := c.hs
+	if h == nil {
+		return
+	}
+	if h.next == nil {
+		h.next, h.stop = iter.Pull(func(func(Status) bool) {})
+	}
+	h.stop()
+	h.err = cmp.Or(h.err, ErrCancelled)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"reflect"
+	"runtime"
+	"strings"
 	"unsafe"
 )
 
@@ -17,10 +19,15 @@ import (
 //	lend      rawInput becomes the records that were passed in, without a copy
 //	takeBack  all three become their zero values, as soon as they are empty
 //
-// An empty buffer and a zero buffer are the same to crypto/tls. Where a Go has no
-// such fields, or others, nothing is touched: records then go the public way,
-// through pipe.Read, and memory stays with the connection. A test says so.
+// An empty buffer and a zero buffer are the same to crypto/tls. A later Go may have
+// other fields, or do more with these, like handing their memory on to another
+// connection; so it is left alone until somebody has read it and moved goRead on.
+// Records then go the public way, through pipe.Read, and memory stays with the
+// connection. A test says so.
 var inside = findBuffers()
+
+// goRead is the Go whose crypto/tls this file is made for.
+const goRead = "go1.26"
 
 // buffers are where the three lie in a tls.Conn.
 type buffers struct {
@@ -34,8 +41,8 @@ func findBuffers() buffers {
 	input, ok2 := t.FieldByName("input")
 	hand, ok3 := t.FieldByName("hand")
 	buffer := reflect.TypeFor[bytes.Buffer]()
-	return buffers{rawInput.Offset, input.Offset, hand.Offset,
-		ok1 && ok2 && ok3 && rawInput.Type == buffer && hand.Type == buffer && input.Type == reflect.TypeFor[bytes.Reader]()}
+	known := ok1 && ok2 && ok3 && rawInput.Type == buffer && hand.Type == buffer && input.Type == reflect.TypeFor[bytes.Reader]()
+	return buffers{rawInput.Offset, input.Offset, hand.Offset, known && strings.HasPrefix(runtime.Version(), goRead)}
 }
 
 func (c *Conn) rawInput() *bytes.Buffer {
@@ -53,17 +60,18 @@ func (c *Conn) hand() *bytes.Buffer {
 // lend lets the tls.Conn read b, which ends where its capacity does: growing must
 // not reach into what lies behind.
 func (c *Conn) lend(b []byte) {
-	if inside.known && c.rawInput().Len() == 0 {
+	if inside.known {
 		*c.rawInput() = *bytes.NewBuffer(b)
 		return
 	}
 	c.in = b
 }
 
-// unread is how much of what was lent is left.
+// unread is how much of what was lent is left, or of its plaintext: crypto/tls
+// decrypts the record that follows a warning before anybody has asked for it.
 func (c *Conn) unread() int {
 	if inside.known {
-		return c.rawInput().Len() + len(c.in)
+		return c.rawInput().Len() + c.input().Len()
 	}
 	return len(c.in)
 }

@@ -21,9 +21,9 @@ func (p *pipe) Read(b []byte) (int, error) {
 		}
 	}
 	if p.cut == 0 {
-		p.cut = max(recordLen(p.in), 1)
+		p.cut = firstOf(p.in)
 	}
-	n := copy(b, p.in[:min(p.cut, len(p.in))])
+	n := copy(b, p.in[:p.cut])
 	p.in = p.in[n:]
 	p.cut -= n
 	return n, nil
@@ -41,14 +41,14 @@ func (p *pipe) Close() error { return nil }
 
 // LocalAddr is for the callbacks of a tls.Config, as RemoteAddr is.
 func (p *pipe) LocalAddr() net.Addr {
-	if p.hs == nil {
+	if p.hs == nil || p.hs.local == nil {
 		return noAddr{}
 	}
 	return p.hs.local
 }
 
 func (p *pipe) RemoteAddr() net.Addr {
-	if p.hs == nil {
+	if p.hs == nil || p.hs.remote == nil {
 		return noAddr{}
 	}
 	return p.hs.remote
@@ -60,7 +60,8 @@ func (p *pipe) SetDeadline(time.Time) error      { return nil }
 func (p *pipe) SetReadDeadline(time.Time) error  { return nil }
 func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
 
-// noAddr is what a callback sees that has kept a net.Conn it should not.
+// noAddr is what a callback sees that has kept a net.Conn it should not, or that
+// Init was not given an address for.
 type noAddr struct{}
 
 func (noAddr) Network() string { return "tls" }
