@@ -20,6 +20,9 @@
 //	cork           one write when the event is over            cork.flush
 //	reactor.Conn   sends, or queues what the socket refuses
 //
+// With TLS, secured.Data opens records in front of session.received, and
+// secured.Write seals behind cork.flush.
+//
 // An upgrade is an assignment: the HTTP role answers 101, the session's role
 // becomes the WebSocket one, and the rest of the same buffer goes to it.
 //

@@ -228,8 +228,10 @@ func (t *secured) Fits(n int) bool { return t.c.Fits(tlsbridge.Sealed(n)) }
 
 // Close says close_notify before FIN (RFC 8446 6.1).
 func (t *secured) Close() {
-	if out := t.tls.CloseNotify(t.s.l.sealed[:0]); len(out) > 0 {
-		_ = t.c.Write(out)
+	if t.hs == nil {
+		if out := t.tls.CloseNotify(t.s.l.sealed[:0]); len(out) > 0 {
+			_ = t.c.Write(out)
+		}
 	}
 	t.c.Close()
 }
@@ -270,11 +272,12 @@ func (t *secured) PeerAddr() net.Addr                      { return t.c.PeerAddr
 func (t *secured) LocalAddr() net.Addr                     { return t.c.LocalAddr() }
 func (t *secured) SetWriteLimits(lim *reactor.WriteLimits) { t.c.SetWriteLimits(lim) }
 
-// tlsState is what Session.TLS returns.
+// tlsState is what Session.TLS returns: nothing while the handshake goes on, which
+// a worker may be at, unless it asks.
 func (t *secured) tlsState() *tls.ConnectionState {
-	st := t.tls.State()
-	if st.Version == 0 {
+	if t.hs != nil && t.hs.phase != securingAsks {
 		return nil
 	}
+	st := t.tls.State()
 	return &st
 }

@@ -70,6 +70,12 @@ type ServerTLS struct {
 	// CA. Whatever it is, OpenSSLPerformClientCertVerification can refuse.
 	ClientAuth tls.ClientAuthType
 
+	// SmallKeyShares leaves the post-quantum key exchange out of crypto/tls's default,
+	// if Config has no CurvePreferences: X25519 and P-256 are left. Handshakes cost
+	// both sides less, and each idle session 400 to 700 bytes less; but who records
+	// the traffic today may be able to read it one day.
+	SmallKeyShares bool
+
 	// Plaintext answers clients that do not speak TLS.
 	Plaintext Plaintext
 	// HSTS tells browsers for how long to come by https only
@@ -96,6 +102,9 @@ func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
 	}
 	cfg.DynamicRecordSizingDisabled = true
 	cfg.NextProtos = v.nextProtos(cfg.NextProtos)
+	if from.SmallKeyShares && cfg.CurvePreferences == nil {
+		cfg.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256}
+	}
 	if err := t.loadCertificate(cfg, from); err != nil {
 		return nil, err
 	}
