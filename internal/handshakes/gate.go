@@ -31,7 +31,7 @@ type Waiter interface {
 type Ticket struct {
 	place link[Ticket] // in the waiting of its source, while it waits
 	from  *source      // nil while idle
-	owner Waiter       // nil unless it waits
+	owner Waiter       // nil if it never waited
 }
 
 // Gate bounds how many handshakes have begun and not ended, in total and per address. Those over a bound wait. Room
@@ -131,19 +131,17 @@ func (g *Gate) leave(t *Ticket) Waiter {
 	return w
 }
 
-// next admits the ticket whose turn it is, if there is room. One that leaves makes room for one at most.
+// next admits the ticket whose turn it is, into the room that another has just made: that is room for one.
 func (g *Gate) next() Waiter {
-	if g.ready.empty() || !g.room() {
+	if g.ready.empty() {
 		return nil
 	}
 	s := g.ready.pop()
 	t := s.waiting.pop()
-	w := t.owner
-	t.owner = nil
 	g.waiting--
 	g.admit(s)
 	g.queue(s)
-	return w
+	return t.owner
 }
 
 func (g *Gate) admit(s *source) {

@@ -102,6 +102,9 @@ func (p *Pool) drain() {
 // retire is deferred, so that it also sees the end of a goroutine whose job called runtime.Goexit: user code may, a
 // failing test does. Jobs may be left then, or have come since next found none: somebody must take them.
 func (p *Pool) retire() {
+	if r := recover(); r != nil {
+		panic(r) // before Wait can return, and let the process exit as if all were well
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running--
