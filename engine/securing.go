@@ -287,6 +287,7 @@ func (s *session) secureTimeout() bool {
 	case h.busy():
 		s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
 	default:
+		s.l.counters.tlsTimeouts++
 		s.abort(ErrTLSTimeout)
 	}
 	return true

@@ -22,8 +22,8 @@ type Stats struct {
 	Refused int64
 	// TLSHandshakes is how many TLS handshakes were completed, TLSResumed how many of
 	// them by resuming an earlier session, TLSFailed how many ended in an error of
-	// TLS. Both sides count.
-	TLSHandshakes, TLSResumed, TLSFailed int64
+	// TLS, and TLSTimeouts how many took too long. Both sides count.
+	TLSHandshakes, TLSResumed, TLSFailed, TLSTimeouts int64
 	// TLSPending is how many servers' handshakes have begun and not ended, TLSWaiting
 	// how many wait for Limits.TLSHandshakes or TLSHandshakesPerIP.
 	TLSPending, TLSWaiting int64
@@ -43,14 +43,14 @@ type counters struct {
 type tally struct {
 	sessions, websockets, requests, messagesIn, messagesOut int64
 
-	tlsHandshakes, tlsResumed, tlsFailed int64
+	tlsHandshakes, tlsResumed, tlsFailed, tlsTimeouts int64
 }
 
-const tallies = 8
+const tallies = 9
 
 func (t *tally) list() [tallies]int64 {
 	return [tallies]int64{t.sessions, t.websockets, t.requests, t.messagesIn, t.messagesOut,
-		t.tlsHandshakes, t.tlsResumed, t.tlsFailed}
+		t.tlsHandshakes, t.tlsResumed, t.tlsFailed, t.tlsTimeouts}
 }
 
 func (c *counters) publish() {
@@ -85,6 +85,7 @@ func (e *Engine) Stats() Stats {
 		s.TLSHandshakes += c[5].Load()
 		s.TLSResumed += c[6].Load()
 		s.TLSFailed += c[7].Load()
+		s.TLSTimeouts += c[8].Load()
 	}
 	s.Refused = e.admission.refused.Load()
 	pending, waiting := e.gate.Stats()
