@@ -28,7 +28,7 @@ func TestIdleCost(t *testing.T) {
 	needDescriptors(t, idleMany+200)
 	r, err := idle.Measure(idle.Plan{
 		Args:    []string{build(t, ".", "./cmd/rivals/penstock"), "-addr", "{addr}"},
-		Mode:    load.WS,
+		Load:    load.Config{Mode: load.WS, Size: 64},
 		Few:     idleFew,
 		Many:    idleMany,
 		Inspect: true,

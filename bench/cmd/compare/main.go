@@ -61,15 +61,11 @@ func run(args []string, stdout io.Writer) error {
 	if c.Mode = load.Mode(*mode); c.Mode.Plain() == load.HTTP && c.Path == "" {
 		c.Path = "/plain"
 	}
-	dir, err := os.MkdirTemp("", "compare")
+	files, remove, err := cert.MakeTemp()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	files, err := cert.Make(dir)
-	if err != nil {
-		return err
-	}
+	defer remove()
 	for i, e := range entrants {
 		entrants[i].Args = files.Fill(e.Args)
 		entrants[i].Load = configFor(e.Load.Mode, c)

@@ -23,6 +23,19 @@ type Files struct {
 	Key string
 }
 
+// MakeTemp is Make in a directory of its own, which remove deletes.
+func MakeTemp() (f Files, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "cert")
+	if err != nil {
+		return f, nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	if f, err = Make(dir); err != nil {
+		remove()
+	}
+	return f, remove, err
+}
+
 // Make writes a certificate for the loopback addresses, signed by itself, and its
 // key into dir. The key is on P-256, as most of those are that servers use today.
 func Make(dir string) (Files, error) {

@@ -2,6 +2,9 @@ package cert
 
 import (
 	"crypto/tls"
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"testing"
 )
@@ -17,6 +20,18 @@ func TestMake(t *testing.T) {
 	}
 	if err := pair.Leaf.VerifyHostname("127.0.0.1"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMakeTempIsRemoved(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	f, remove, err := MakeTemp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	if _, err := os.Stat(f.Key); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the key is still there: %v", err)
 	}
 }
 

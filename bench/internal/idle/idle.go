@@ -7,6 +7,7 @@ package idle
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/bench/internal/inspect"
@@ -18,8 +19,9 @@ import (
 type Plan struct {
 	// Args is the server's command line, with {addr} where its address goes.
 	Args []string
-	// Mode is load.WS, or load.Raw for bare connections.
-	Mode load.Mode
+	// Load says what the connections are, and what they exchange before they are
+	// left alone. Addr and Conns are filled in.
+	Load load.Config
 	// Few is how many connections are open when counting begins, Many when it ends.
 	Few, Many int
 	// Inspect says that the server answers the signals of package inspect.
@@ -38,9 +40,12 @@ type State struct {
 type Result struct {
 	// Plan is what was done.
 	Plan Plan
+	// TLS is what the connections have agreed upon, if anything.
+	TLS string
 	// Few and Many are as the server left itself.
 	Few, Many State
-	// FewFreed and ManyFreed are after a collection that gave all free memory back.
+	// FewFreed and ManyFreed are after a collection that gave all free memory back,
+	// if the server can be asked for one.
 	FewFreed, ManyFreed State
 }
 
@@ -61,6 +66,7 @@ func Measure(p Plan) (*Result, error) {
 		return nil, err
 	}
 	defer few.Close()
+	r.TLS = few.TLS()
 	if r.Few, r.FewFreed, err = look(s, p); err != nil {
 		return nil, err
 	}
@@ -74,7 +80,8 @@ func Measure(p Plan) (*Result, error) {
 }
 
 func open(s *proc.Server, p Plan, conns int) (*load.Load, error) {
-	l, err := load.Open(load.Config{Addr: s.Addr, Mode: p.Mode, Conns: conns, Size: 64})
+	p.Load.Addr, p.Load.Conns = s.Addr, conns
+	l, err := load.Open(p.Load)
 	if err != nil {
 		return nil, err
 	}
@@ -119,15 +126,36 @@ func (r *Result) slope(from, to State) float64 {
 	return float64(to.RSS-from.RSS) / float64(r.Plan.Many-r.Plan.Few)
 }
 
-// Table writes the result as Markdown.
+// Table writes the result as Markdown. A server that tells nothing about itself
+// leaves gaps in it, and cannot be made to collect.
 func (r *Result) Table(w io.Writer) {
-	fmt.Fprintln(w, "| | connections | RSS kB | goroutines | heap kB | stacks kB | RSS bytes/connection |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
-	row := func(name string, conns int, s State, per string) {
-		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %s |\n", name, conns, s.RSS>>10, s.Goroutines, s.HeapBytes>>10, s.StackBytes>>10, per)
+	fmt.Fprintln(w, "| | connections | RSS kB | RSS bytes/connection | goroutines | stacks kB | heap kB | heap bytes/connection |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|")
+	r.rows(w, "natural", r.Few, r.Many)
+	if r.Plan.Inspect {
+		r.rows(w, "freed", r.FewFreed, r.ManyFreed)
 	}
-	row("natural", r.Plan.Few, r.Few, "")
-	row("natural", r.Plan.Many, r.Many, fmt.Sprintf("%.0f", r.PerConn()))
-	row("freed", r.Plan.Few, r.FewFreed, "")
-	row("freed", r.Plan.Many, r.ManyFreed, fmt.Sprintf("%.0f", r.PerConnFreed()))
+	if r.TLS != "" {
+		fmt.Fprintf(w, "\n%s\n", r.TLS)
+	}
+}
+
+func (r *Result) rows(w io.Writer, name string, few, many State) {
+	heap := float64(many.HeapBytes) - float64(few.HeapBytes)
+	fmt.Fprintf(w, "| %s | %d | %d | | %s | |\n", name, r.Plan.Few, few.RSS>>10, r.told(few))
+	fmt.Fprintf(w, "| %s | %d | %d | %.0f | %s | %s |\n", name, r.Plan.Many, many.RSS>>10, r.slope(few, many),
+		r.told(many), r.gap("%.0f", heap/float64(r.Plan.Many-r.Plan.Few)))
+}
+
+// told is what the server reports, as three columns.
+func (r *Result) told(s State) string {
+	return r.gap("%d | %d | %d", s.Goroutines, s.StackBytes>>10, s.HeapBytes>>10)
+}
+
+// gap leaves the figures out if the server has not been asked for them.
+func (r *Result) gap(format string, figures ...any) string {
+	if !r.Plan.Inspect {
+		return strings.Join(make([]string, strings.Count(format, "|")+1), " | ")
+	}
+	return fmt.Sprintf(format, figures...)
 }

@@ -20,21 +20,31 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
 	loops := flag.Int("loops", 1, "event loops")
+	cert := flag.String("cert", "", "TLS certificate `file`; no TLS if empty")
+	key := flag.String("key", "", "TLS key `file`")
 	profile := flag.String("cpuprofile", "", "`file` for a profile of the whole run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	inspect.Start()
-	if err := run(ctx, *addr, *loops, *profile); err != nil {
+	if err := run(ctx, *addr, *loops, secure(*cert, *key), *profile); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr string, loops int, profile string) error {
+func secure(cert, key string) *engine.ServerTLS {
+	if cert == "" {
+		return nil
+	}
+	return &engine.ServerTLS{CertFile: cert, KeyFile: key}
+}
+
+func run(ctx context.Context, addr string, loops int, tls *engine.ServerTLS, profile string) error {
 	e, err := engine.New(engine.Config{
 		Loops: loops,
 		Vhosts: []engine.Vhost{{
 			Listen:    []string{"tcp://" + addr},
+			TLS:       tls,
 			Protocols: []callbacks.Protocol{{Name: "echo-protocol", Callback: echo}},
 		}},
 	})
