@@ -49,8 +49,8 @@ type Gate struct {
 }
 
 // NewGate returns a gate that admits most tickets at once, and mostPerIP of one address; 0 or less means no limit.
-// The address of IPv6 is its /64, which is what one subscriber has: see RFC 6177. A zone is ignored. IPv4 mapped to
-// IPv6 is IPv4. What has no address, as the peers of a unix socket, has only the limit in total, and takes
+// IPv6 counts by /64, within which a host takes as many addresses as it likes (RFC 8981); a zone is ignored, so all
+// link-local peers are one. IPv4 mapped to IPv6 is IPv4. What has no address, as the peers of a unix socket, has only the limit in total, and takes
 // its turn as if all of it were one address.
 func NewGate(most, mostPerIP int) *Gate {
 	return &Gate{most: most, mostPerIP: mostPerIP}
