@@ -2,26 +2,36 @@ package tlsbridge
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/internal/certs/certstest"
 )
 
 // authority issues all certificates of the tests, each key once.
-var authority = sync.OnceValue(func() *certstest.CA { return certstest.Must(certstest.NewCA(certstest.Spec{})) })
+var authority = sync.OnceValue(func() *certstest.CA { return certstest.Must(certstest.NewCA(always(certstest.Spec{}))) })
 
-var issued sync.Map // certstest.Spec of comparable fields to *certstest.Issued
+// always makes a Spec valid also on the clock of testing/synctest, which stands in
+// the year 2000.
+func always(s certstest.Spec) certstest.Spec {
+	s.NotBefore = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.NotAfter = s.NotBefore.AddDate(100, 0, 0)
+	return s
+}
+
+var issued sync.Map // kind and usage to *certstest.Issued
 
 func cert(kind certstest.KeyType, usage certstest.Usage) *certstest.Issued {
 	name := [2]int{int(kind), int(usage)}
 	if have, ok := issued.Load(name); ok {
 		return have.(*certstest.Issued)
 	}
-	made := certstest.Must(authority().Issue(certstest.Spec{Key: kind, Usage: usage}))
+	made := certstest.Must(authority().Issue(always(certstest.Spec{Key: kind, Usage: usage})))
 	issued.Store(name, made)
 	return made
 }
@@ -83,6 +93,7 @@ type pair struct {
 	toServer, toClient []byte
 	serverAsks         func(tls.ConnectionState) error // nil accepts
 	clientAsks         func(tls.ConnectionState) error
+	mangle             func([]byte) []byte // each output of a Step; nil leaves it
 }
 
 func newPair(server, client *tls.Config) *pair {
@@ -110,7 +121,7 @@ func (p *pair) shake() (server, client error) {
 			return server, client
 		}
 	}
-	return errors.Join(server, errStuck), errors.Join(client, errStuck)
+	return cmp.Or(server, errStuck), cmp.Or(client, errStuck)
 }
 
 var errStuck = errors.New("nobody goes on")
@@ -120,6 +131,9 @@ func (p *pair) step(c *Conn, in, out *[]byte, asks func(tls.ConnectionState) err
 	r := c.Step(*in)
 	for {
 		*in = (*in)[r.Used:]
+		if p.mangle != nil {
+			r.Output = p.mangle(r.Output)
+		}
 		*out = append(*out, r.Output...)
 		if r.Status != Asking {
 			return r.Err
