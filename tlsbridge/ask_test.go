@@ -11,6 +11,7 @@ import (
 
 // asking makes both sides ask, on every connection.
 func asking(p *pair, version uint16, cache tls.ClientSessionCache) {
+	p.client, p.server = new(Conn), new(Conn)
 	sc, cc := configs(version)
 	sc.ClientAuth = tls.RequireAndVerifyClientCert
 	sc.SessionTicketKey = [32]byte{1}
@@ -53,7 +54,7 @@ func TestAsk(t *testing.T) {
 			if len(asked) != 2 || asked[0] == asked[1] {
 				t.Errorf("connection %d: asked %q", i, asked)
 			}
-			carry(t, &p.client, &p.server, []byte("ping"))
+			carry(t, p.client, p.server, []byte("ping"))
 			p.part(t)
 		}
 	})

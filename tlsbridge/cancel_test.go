@@ -41,7 +41,7 @@ func TestCancelAnywhere(t *testing.T) {
 func cancelBehind(t *testing.T, version uint16, side Role, steps int) bool {
 	var p pair
 	asking(&p, version, nil)
-	it, other := &p.server, &p.client
+	it, other := p.server, p.client
 	in, out := &p.toServer, &p.toClient
 	if side == Client {
 		it, other, in, out = other, it, out, in
@@ -87,8 +87,8 @@ func TestStepsOnManyGoroutines(t *testing.T) {
 			*in, *out = (*in)[got.Used:], append(*out, got.Output...)
 		}
 		for range 5 {
-			step(&p.client, &p.toClient, &p.toServer)
-			step(&p.server, &p.toServer, &p.toClient)
+			step(p.client, &p.toClient, &p.toServer)
+			step(p.server, &p.toServer, &p.toClient)
 		}
 		if r := p.server.Step([]byte("more")); r.Status != Done || r.Used != 0 || r.Err != nil {
 			t.Errorf("a Step behind the last: %+v", r)
@@ -96,6 +96,6 @@ func TestStepsOnManyGoroutines(t *testing.T) {
 		if _, used, err := p.client.Open(nil, p.toClient); err != nil || used != len(p.toClient) {
 			t.Fatal(err)
 		}
-		carry(t, &p.client, &p.server, []byte("ping"))
+		carry(t, p.client, p.server, []byte("ping"))
 	})
 }

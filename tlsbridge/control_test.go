@@ -98,7 +98,7 @@ func TestUnexpectedRecordsAreErrors(t *testing.T) {
 func TestKeyUpdates(t *testing.T) {
 	bothModes(t, func(t *testing.T) {
 		f := forge(t, tls.VersionTLS13)
-		s := &f.pair.server
+		s := f.pair.server
 		for i := range 50 {
 			var b []byte
 			asks := byte(i % 2)
@@ -147,7 +147,7 @@ func split(s string, at int) []string {
 
 func TestOutputWaitsForItsTurn(t *testing.T) {
 	f := forge(t, tls.VersionTLS13)
-	s := &f.pair.server
+	s := f.pair.server
 	b := f.client.record(nil, typeHandshake, keyUpdateMessage+"\x01")
 	f.client.update()
 	b = f.client.record(b, typeHandshake, keyUpdateMessage+"\x01")

@@ -48,7 +48,7 @@ func (r *receiver) receive(b []byte) (out []byte, err error) {
 // last flight in one go, and have it at the end.
 func trickle(t *testing.T, p *pair, n int) {
 	t.Helper()
-	client, server := &receiver{Conn: &p.client}, &receiver{Conn: &p.server, server: true}
+	client, server := &receiver{Conn: p.client}, &receiver{Conn: p.server, server: true}
 	toServer, err := client.receive(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -124,18 +124,18 @@ func tiny(b []byte) (out []byte) {
 func TestStepUsesNoMoreThanTheHandshake(t *testing.T) {
 	everyWay(t, func(t *testing.T, version uint16) {
 		p := newPair(first(configs(version)), second(configs(version)))
-		_ = p.step(&p.client, &p.toClient, &p.toServer, nil)
+		_ = p.step(p.client, &p.toClient, &p.toServer, nil)
 		for !p.client.Secured() {
-			_ = p.step(&p.server, &p.toServer, &p.toClient, nil)
+			_ = p.step(p.server, &p.toServer, &p.toClient, nil)
 			if !p.server.Secured() {
-				_ = p.step(&p.client, &p.toClient, &p.toServer, nil)
+				_ = p.step(p.client, &p.toClient, &p.toServer, nil)
 			}
 			if p.server.Secured() { // TLS 1.2 ends with the server
-				handshakeThenData(t, &p.client, &p.server, p.toClient)
+				handshakeThenData(t, p.client, p.server, p.toClient)
 				return
 			}
 		}
-		handshakeThenData(t, &p.server, &p.client, p.toServer)
+		handshakeThenData(t, p.server, p.client, p.toServer)
 	})
 }
 

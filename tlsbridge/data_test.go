@@ -11,8 +11,8 @@ func TestMessagesOfEveryLength(t *testing.T) {
 	everyWay(t, func(t *testing.T, version uint16) {
 		p := secured(t, first(configs(version)), second(configs(version)))
 		for _, n := range []int{1, 2, 15, 16, 17, 255, 4096, RecordMost - 1, RecordMost, RecordMost + 1, 3 * RecordMost, 100_000, 1 << 20} {
-			carry(t, &p.client, &p.server, pattern(n))
-			carry(t, &p.server, &p.client, pattern(n))
+			carry(t, p.client, p.server, pattern(n))
+			carry(t, p.server, p.client, pattern(n))
 		}
 		p.part(t)
 	})
@@ -27,7 +27,7 @@ func TestNoMessage(t *testing.T) {
 		if b, used, err := p.server.Open([]byte("before"), nil); string(b) != "before" || used != 0 || err != nil {
 			t.Errorf("nothing became %q, %d used, %v", b, used, err)
 		}
-		carry(t, &p.client, &p.server, []byte("something"))
+		carry(t, p.client, p.server, []byte("something"))
 	})
 }
 
@@ -102,7 +102,7 @@ func TestCloseNotifyBehindData(t *testing.T) {
 		if got, _, err := p.server.Open(nil, records); len(got) != 0 || err != io.EOF {
 			t.Errorf("again: %q, %v", got, err)
 		}
-		carry(t, &p.server, &p.client, pattern(100_000)) // half-closed
+		carry(t, p.server, p.client, pattern(100_000)) // half-closed
 		if bye := p.server.CloseNotify(nil); len(bye) == 0 {
 			t.Error("no close_notify in return")
 		}

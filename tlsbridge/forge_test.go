@@ -55,9 +55,9 @@ func forgeWith(t testing.TB, version uint16, change func(server, client *tls.Con
 	p := newPair(sc, cc)
 	var hello []byte // the server's
 	for !p.client.Secured() || !p.server.Secured() {
-		must(0, p.step(&p.client, &p.toClient, &p.toServer, nil))
+		must(0, p.step(p.client, &p.toClient, &p.toServer, nil))
 		if !p.server.Secured() {
-			must(0, p.step(&p.server, &p.toServer, &p.toClient, nil))
+			must(0, p.step(p.server, &p.toServer, &p.toClient, nil))
 		}
 		if hello == nil {
 			hello = append(hello, p.toClient...)

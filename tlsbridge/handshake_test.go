@@ -28,8 +28,8 @@ func TestHandshakeWithEveryKindOfKey(t *testing.T) {
 				if !st.PeerCertificates[0].Equal(sc.Certificates[0].Leaf) || !sst.PeerCertificates[0].Equal(cc.Certificates[0].Leaf) {
 					t.Error("the certificates of the peers are mixed up")
 				}
-				carry(t, &p.client, &p.server, []byte("ping"))
-				carry(t, &p.server, &p.client, []byte("pong"))
+				carry(t, p.client, p.server, []byte("ping"))
+				carry(t, p.server, p.client, []byte("pong"))
 				p.part(t)
 			})
 		})
@@ -87,7 +87,7 @@ func TestResumption(t *testing.T) {
 			if s, c := p.server.State().DidResume, p.client.State().DidResume; s != (i > 0) || c != (i > 0) {
 				t.Errorf("connection %d: resumed at the server: %v, at the client: %v", i, s, c)
 			}
-			carry(t, &p.server, &p.client, pattern(20_000))
+			carry(t, p.server, p.client, pattern(20_000))
 		}
 	})
 }
@@ -100,7 +100,7 @@ func TestSessionsWithoutServerName(t *testing.T) {
 		cc.ServerName, cc.InsecureSkipVerify = "", true
 		for range 2 {
 			p := secured(t, sc, cc)
-			carry(t, &p.client, &p.server, []byte("ping"))
+			carry(t, p.client, p.server, []byte("ping"))
 		}
 	})
 }
@@ -137,7 +137,7 @@ func TestCallbacksFindTheirConn(t *testing.T) {
 		if s, c := p.shake(); s != nil || c != nil {
 			t.Fatal(s, c)
 		}
-		if found != &p.server {
+		if found != p.server {
 			t.Error("Of returned another Conn")
 		}
 		if kept.RemoteAddr().String() != "" || kept.LocalAddr().Network() != "tls" {
@@ -161,7 +161,7 @@ func TestHelloRetryRequest(t *testing.T) {
 		if st := p.client.State(); !st.HelloRetryRequest || st.CurveID != tls.CurveP384 {
 			t.Errorf("retried: %v, with %v", st.HelloRetryRequest, st.CurveID)
 		}
-		carry(t, &p.client, &p.server, pattern(1000))
+		carry(t, p.client, p.server, pattern(1000))
 	})
 }
 

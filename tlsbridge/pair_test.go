@@ -89,7 +89,7 @@ func everyWay(t *testing.T, test func(t *testing.T, version uint16)) {
 
 // pair is two ends, and what is on its way between them.
 type pair struct {
-	client, server     Conn
+	client, server     *Conn
 	toServer, toClient []byte
 	serverAsks         func(tls.ConnectionState) error // nil accepts
 	clientAsks         func(tls.ConnectionState) error
@@ -97,7 +97,7 @@ type pair struct {
 }
 
 func newPair(server, client *tls.Config) *pair {
-	p := new(pair)
+	p := &pair{client: new(Conn), server: new(Conn)}
 	p.server.Init(Server, server, nil, nil)
 	p.client.Init(Client, client, nil, nil)
 	return p
@@ -107,10 +107,10 @@ func newPair(server, client *tls.Config) *pair {
 func (p *pair) shake() (server, client error) {
 	for range 20 {
 		if client == nil && !p.client.Secured() {
-			client = p.step(&p.client, &p.toClient, &p.toServer, p.clientAsks)
+			client = p.step(p.client, &p.toClient, &p.toServer, p.clientAsks)
 		}
 		if server == nil && !p.server.Secured() && HelloWhole(p.toServer) {
-			server = p.step(&p.server, &p.toServer, &p.toClient, p.serverAsks)
+			server = p.step(p.server, &p.toServer, &p.toClient, p.serverAsks)
 		}
 		if p.server.Secured() && p.client.Secured() {
 			_, used, err := p.client.Open(nil, p.toClient)
@@ -179,7 +179,7 @@ func carry(t testing.TB, from, to *Conn, message []byte) {
 // part says goodbye on both sides.
 func (p *pair) part(t testing.TB) {
 	t.Helper()
-	for _, way := range []struct{ from, to *Conn }{{&p.client, &p.server}, {&p.server, &p.client}} {
+	for _, way := range []struct{ from, to *Conn }{{p.client, p.server}, {p.server, p.client}} {
 		bye := way.from.CloseNotify(nil)
 		if got, used, err := way.to.Open(nil, bye); err != io.EOF || used != len(bye) || len(got) != 0 {
 			t.Errorf("close_notify: %q, %d used of %d, %v", got, used, len(bye), err)

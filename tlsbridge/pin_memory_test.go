@@ -55,9 +55,9 @@ func TestNothingIsKeptBetweenRecords(t *testing.T) {
 					when, c.rawInput().Cap(), input, c.hand().Cap(), cap(c.in), cap(c.out))
 			}
 		}
-		s := &f.pair.server
+		s := f.pair.server
 		check("handshake of the server", s)
-		check("handshake of the client", &f.pair.client)
+		check("handshake of the client", f.pair.client)
 		_, _, _ = s.Open(nil, f.client.record(nil, typeApplication, string(pattern(RecordMost))))
 		check("long record", s)
 		_, _, _ = s.Open(nil, f.client.record(nil, typeAlert, warning))
