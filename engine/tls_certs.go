@@ -20,6 +20,22 @@ const (
 	agingInterval = 24 * time.Hour
 )
 
+// ownConfig clones the user's tls.Config, which may be nil, and with it the pools of
+// CAs: what the program adds for one vhost must not be trusted by another.
+func ownConfig(from *tls.Config) *tls.Config {
+	if from == nil {
+		return new(tls.Config)
+	}
+	cfg := from.Clone()
+	if cfg.ClientCAs != nil {
+		cfg.ClientCAs = cfg.ClientCAs.Clone()
+	}
+	if cfg.RootCAs != nil {
+		cfg.RootCAs = cfg.RootCAs.Clone()
+	}
+	return cfg
+}
+
 // loadExtraCAs lets the program add to the CAs, before anything runs.
 func (e *Engine) loadExtraCAs() {
 	l := e.loops[0]

@@ -39,10 +39,7 @@ func newClientTLS(f *ClientTLS) (*tls.Config, error) {
 	if f == nil {
 		f = new(ClientTLS)
 	}
-	cfg := new(tls.Config)
-	if f.Config != nil {
-		cfg = f.Config.Clone()
-	}
+	cfg := ownConfig(f.Config)
 	if cfg.ClientSessionCache == nil {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsKept)
 	}

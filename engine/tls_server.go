@@ -96,10 +96,7 @@ type serverTLS struct {
 // newServerTLS checks and loads what v says.
 func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
 	t := &serverTLS{plaintext: from.Plaintext, hsts: from.hsts()}
-	cfg := new(tls.Config)
-	if from.Config != nil {
-		cfg = from.Config.Clone()
-	}
+	cfg := ownConfig(from.Config)
 	cfg.DynamicRecordSizingDisabled = true
 	cfg.NextProtos = v.nextProtos(cfg.NextProtos)
 	if from.SmallKeyShares && cfg.CurvePreferences == nil {
