@@ -171,7 +171,7 @@ func (h *securing) Deliver() {
 	r := h.result
 	h.result = tlsbridge.Result{}
 	h.phase = securingReads
-	t.skip = r.Used
+	t.skip += r.Used // behind what an Asking has used, which was not fed again
 	if len(r.Output) > 0 {
 		s.sent(t.c.Write(r.Output))
 	}
