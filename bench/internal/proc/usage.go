@@ -51,6 +51,10 @@ const (
 
 	// quietMost is what it may run in that time: timers and the collector's pacing.
 	quietMost = time.Millisecond
+
+	// quietPatience is how long it may take to become quiet. Limits of 10 or 15 s for
+	// a handshake may go off, to no effect, that long after each of many connections.
+	quietPatience = 30 * time.Second
 )
 
 // Quiet waits until the server has nothing to do any more.
@@ -58,7 +62,7 @@ func (s *Server) Quiet() error {
 	tick := time.NewTicker(quietFor)
 	defer tick.Stop()
 	before, err := s.CPU()
-	for end := time.Now().Add(startPatience); err == nil && time.Now().Before(end); {
+	for end := time.Now().Add(quietPatience); err == nil && time.Now().Before(end); {
 		<-tick.C
 		var now time.Duration
 		if now, err = s.CPU(); err == nil && now-before < quietMost {
