@@ -52,6 +52,7 @@ type secured struct {
 const (
 	securedOver uint8 = 1 << iota // nothing more can be opened
 	securedTold                   // ... and the session knows
+	securedFIN                    // the peer's FIN is behind what the handshake has left
 )
 
 // Data implements reactor.Handler, and so do the next four.
@@ -65,13 +66,19 @@ func (t *secured) Data(_ *reactor.Conn, b []byte) int {
 }
 
 func (t *secured) EOF(*reactor.Conn) {
-	switch {
-	case t.hs != nil:
-		t.s.abort(io.ErrUnexpectedEOF)
-	case t.flags&securedOver == 0: // RFC 8446 6.1: somebody may have cut the data short
-		t.flags |= securedOver | securedTold
+	if t.hs != nil {
+		t.hs.ended()
+		return
+	}
+	t.cut()
+	t.settle(nil)
+}
+
+// cut says that no record comes any more.
+func (t *secured) cut() {
+	if t.flags&securedOver == 0 { // RFC 8446 6.1: somebody may have cut the data short
+		t.flags |= securedOver
 		t.s.flags |= flagCutShort
-		t.s.peerClosed()
 	}
 }
 
@@ -102,6 +109,9 @@ func (t *secured) open(b []byte) (used int) {
 		t.kept.B = plain
 	} else {
 		t.s.l.plain = scratch(plain)
+	}
+	if err == nil && t.flags&securedFIN != 0 {
+		t.cut()
 	}
 	t.deliver(plain)
 	t.settle(err)
@@ -248,7 +258,7 @@ func (t *secured) ResumeRead() {
 	if t.hs != nil {
 		return
 	}
-	if t.kept != nil || t.flags&(securedOver|securedTold) == securedOver {
+	if t.kept != nil || t.flags&(securedOver|securedTold) == securedOver || t.flags&securedFIN != 0 {
 		t.c.Redeliver()
 	}
 	t.c.ResumeRead()

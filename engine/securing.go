@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/ws"
@@ -59,6 +60,7 @@ type securing struct {
 	begun  bool // there has been a step
 	paused bool
 	gone   bool // the connection is closed
+	eof    bool // the peer's FIN has come
 }
 
 // shake makes t its session's link and begins the handshake. opened is called
@@ -84,8 +86,11 @@ func (h *securing) received(b []byte) (used int) {
 			return h.hello(b)
 		}
 	case securingReads:
-		if n > 0 {
+		switch {
+		case n > 0:
 			h.step(b[:n])
+		case h.eof:
+			h.t.s.abort(io.ErrUnexpectedEOF)
 		}
 	case securingOver:
 		return len(b)
@@ -95,6 +100,15 @@ func (h *securing) received(b []byte) (used int) {
 		h.t.c.PauseRead()
 	}
 	return 0
+}
+
+// ended says that nothing more comes. What a worker is given, and what is kept
+// behind it, may be all that the handshake needs, and a request with it.
+func (h *securing) ended() {
+	h.eof = true
+	if h.phase != securingSteps {
+		h.t.s.abort(io.ErrUnexpectedEOF)
+	}
 }
 
 // hello waits for all of a ClientHello, so that a client that says nothing, or
@@ -196,6 +210,9 @@ func (h *securing) resume() {
 		h.paused = false
 		c.ResumeRead()
 		c.Refeed()
+		if h.eof {
+			c.Redeliver()
+		}
 	} else {
 		c.PauseRead()
 	}
@@ -228,6 +245,9 @@ func (h *securing) done() {
 		l.counters.tlsResumed++
 	}
 	t.hs = nil
+	if h.eof {
+		t.flags |= securedFIN
+	}
 	h.leave()
 	t.s.seen = l.r.Now()
 	h.opened()
