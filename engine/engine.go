@@ -33,7 +33,7 @@ type Engine struct {
 	refusing  atomic.Int32 // connections that are being told 503
 	tx        sync.Map     // TxPacketSize to *reactor.WriteLimits
 	gate      *handshakes.Gate
-	steps     *handshakes.Pool
+	steps     workers
 
 	mu    sync.Mutex
 	stage stage
@@ -44,6 +44,15 @@ type Engine struct {
 	stop  chan struct{}   // closed by Shutdown
 	until context.Context // Shutdown's, nil before
 	ended chan struct{}   // closed when Run returns
+}
+
+// workers run what must not keep a loop waiting: a handshakes.Pool.
+type workers interface {
+	Begin(j handshakes.Job)
+	Continue(j handshakes.Job)
+	Running() int
+	Queued() int
+	Wait()
 }
 
 // stage is how far an Engine has come:

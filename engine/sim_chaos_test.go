@@ -75,7 +75,7 @@ func (w *world) tightLimits() Limits {
 		SendHigh: high, SendQueue: high + w.rng.IntN(20_000),
 		HeaderTimeout: upTo(5 * time.Second), BodyTimeout: upTo(5 * time.Second), IdleTimeout: upTo(5 * time.Second),
 		ConnectTimeout: upTo(5 * time.Second), HandshakeTimeout: upTo(5 * time.Second), CloseTimeout: upTo(2 * time.Second),
-		PingInterval: upTo(5 * time.Second), HangupTimeout: upTo(20 * time.Second), StallTimeout: upTo(5 * time.Second)}
+		PingInterval: 10*time.Millisecond + upTo(5*time.Second), HangupTimeout: upTo(20 * time.Second), StallTimeout: upTo(5 * time.Second)}
 }
 
 // spoil gives a peer bad manners: it leaves at any point of its script behind the

@@ -14,6 +14,7 @@ import (
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/internal/kernel"
 	"github.com/penstock-go/penstock/internal/simnet"
+	"github.com/penstock-go/penstock/tlsbridge"
 )
 
 func TestSimClient(t *testing.T) {
@@ -58,6 +59,9 @@ func (w *world) addServer(name string) {
 	w.servers[s.port] = s
 	info := ClientConnectInfo{Address: [...]string{"192.0.2.1", "one.example", "two.example", "90ms.example"}[w.rng.IntN(4)],
 		Port: s.port, Path: "/chat", Protocol: "echo", UserData: s}
+	if w.tls != nil {
+		info.Flags = UseSSL
+	}
 	switch w.rng.IntN(12) {
 	case 0:
 		info.Address = [...]string{"empty.example", "nowhere.example", "70ms.nowhere.example"}[w.rng.IntN(3)]
@@ -115,12 +119,12 @@ func (w *world) connecting(to kernel.Target) simnet.Answer {
 }
 
 func (s *server) accepted(end *simnet.End) {
-	s.p = s.w.add(s.name, s.behave...)
+	s.p = s.w.add(s.name, append([]op{shaken()}, s.behave...)...)
 	s.p.frames.masked = true
 	if !s.raw {
 		s.p.scan = scanFrames
 	}
-	s.p.met(end)
+	s.p.met(end, tlsbridge.Server)
 	s.w.spoil(s.p, 0)
 }
 

@@ -144,6 +144,6 @@ func (c *httpClient) check() {
 		c.w.failf("%s: %d answers instead of %d: %.3000q, asked for %v", c.p.name, len(got), want, c.p.got, c.exchanges)
 	}
 	if !c.w.cut && (c.p.end.Broken() || bytes.Contains(c.p.got, []byte(http1.StatusText(408)))) {
-		c.w.failf("%s: cut off", c.p.name)
+		c.w.failf("%s: cut off: broken %v, got %q", c.p.name, c.p.end.Broken(), c.p.got)
 	}
 }

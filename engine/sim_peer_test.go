@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/internal/simnet"
+	"github.com/penstock-go/penstock/tlsbridge"
 )
 
 // patience is how long a peer waits for what must come. It is longer than every
@@ -18,7 +19,7 @@ type op func(p *peer) (next simnet.Next, done bool)
 type peer struct {
 	w    *world
 	name string
-	end  *simnet.End
+	end  far
 	ops  []op
 	got  []byte
 	scan func(p *peer) // looks at what has come, if set
@@ -62,9 +63,12 @@ func (p *peer) Step() simnet.Next {
 	return p.w.net.Again()
 }
 
-// met starts the peer on a connection.
-func (p *peer) met(end *simnet.End) {
+// met starts the peer on a connection, as the given side of TLS if there is TLS.
+func (p *peer) met(end *simnet.End, role tlsbridge.Role) {
 	p.end, p.metAt = end, p.w.net.Now()
+	if p.w.tls != nil {
+		p.end = p.secured(end, role)
+	}
 	p.w.net.Add(&reader{p, p.metAt})
 }
 
@@ -112,14 +116,26 @@ func (r *reader) Step() simnet.Next {
 
 // dial connects to a port of the engine's.
 func dial(port func(*world) int) op {
+	secured := shaken()
 	return func(p *peer) (simnet.Next, bool) {
-		if end := p.w.net.Dial(port(p.w)); end != nil {
-			p.met(end)
-		} else { // shut down already
-			p.ops = p.ops[:1]
+		if p.end == nil {
+			end := p.w.net.Dial(port(p.w))
+			if end == nil { // shut down already
+				p.ops = p.ops[:1]
+				return simnet.Next{}, true
+			}
+			p.met(end, tlsbridge.Client)
 		}
-		return simnet.Next{}, true
+		return secured(p)
 	}
+}
+
+// shaken waits for the end of the TLS handshake, if there is one.
+func shaken() op {
+	return await("the TLS handshake", func(p *peer) bool {
+		e, ok := p.end.(*tlsEnd)
+		return !ok || e.tls.Secured() || p.left
+	})
 }
 
 // send sends b in pieces, with pauses now and then.

@@ -44,7 +44,7 @@ func newRecorder(fail, trace func(string, ...any)) *recorder {
 // wrap puts the recorder before a program's callback.
 func (r *recorder) wrap(next callbacks.Callback) callbacks.Callback {
 	return func(s callbacks.Session, why callbacks.Reason, in []byte) error {
-		if why == callbacks.ProtocolInit || why == callbacks.ProtocolDestroy {
+		if s.ID() == 0 { // of the vhost
 			return nil
 		}
 		rec := r.of(s)
@@ -167,7 +167,10 @@ func (c *record) inRole(why callbacks.Reason) (wrong string) {
 		return c.transaction(why)
 	case callbacks.FilterProtocolConnection, callbacks.AddHeaders:
 		return c.only(c.bound == callbacks.WSServerBindProtocol && !c.established, "out of order")
-	case callbacks.Connecting, callbacks.ClientAppendHandshakeHeader, callbacks.ClientFilterPreEstablish:
+	case callbacks.OpenSSLPerformClientCertVerification:
+		return c.only(!c.client && c.requests == 0 && c.bound == 0, "out of order")
+	case callbacks.Connecting, callbacks.ClientAppendHandshakeHeader, callbacks.ClientFilterPreEstablish,
+		callbacks.OpenSSLPerformServerCertVerification:
 		return c.only(c.client && !c.established, "out of order")
 	case callbacks.Established, callbacks.ClientEstablished:
 		ok := !c.established && (c.bound == callbacks.WSServerBindProtocol || c.bound == callbacks.WSClientBindProtocol)

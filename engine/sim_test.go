@@ -45,12 +45,14 @@ type world struct {
 	calm    bool               // peers send without pauses
 	silent  bool               // no log in the trace: it has stacks
 	custom  callbacks.Callback // instead of the usual program
+	tls     *simTLS            // nil without
 }
 
 // scenario is what a run is about: it may change the configuration, and then
 // adds peers.
 type scenario struct {
 	name   string
+	over   transport
 	config func(w *world, net *simnet.Config, cfg *Config)
 	play   func(w *world)
 }
@@ -64,7 +66,7 @@ func simulate(t *testing.T, sc scenario, seed uint64) {
 		}
 		w.run(sc)
 		for _, wrong := range w.wrong {
-			t.Errorf("%s, -sim.seed=%d: %s", sc.name, seed, wrong)
+			t.Errorf("%s over %s, -sim.seed=%d: %s", sc.name, sc.over, seed, wrong)
 		}
 	})
 }
@@ -73,6 +75,9 @@ func newWorld(sc scenario, seed uint64) *world {
 	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, uint64(len(sc.name)))), stop: make(chan struct{}),
 		echoes: make(map[uint64]*echo), answers: make(map[uint64]*answer), servers: make(map[int]*server), port: make(map[string]int)}
 	w.rec = newRecorder(w.failf, w.tracef)
+	if sc.over == overTLS {
+		w.tls = newSimTLS()
+	}
 	return w
 }
 
@@ -102,11 +107,15 @@ func (w *world) run(sc scenario) {
 	if sc.config != nil {
 		sc.config(w, &nc, &cfg)
 	}
+	if w.tls != nil {
+		w.secure(&cfg)
+	}
 	w.net = simnet.New(nc)
 	cfg.kernel = w.net
 	w.rec.most = cfg.Limits.SendQueue + headRoom // a handshake or close frame in the cork is not asked
 	e, err := New(cfg)
 	if err == nil {
+		e.steps = lateWorkers{e.steps, w.rng}
 		err = e.Listen()
 	}
 	if err != nil {
@@ -205,6 +214,9 @@ func (w *world) look() {
 	if s := w.e.Stats(); s.Connections != 0 || s.Sessions != 0 || s.WebSockets != 0 {
 		w.failf("left: %d connections, %d sessions, %d WebSockets", s.Connections, s.Sessions, s.WebSockets)
 	}
+	if w.tls != nil {
+		w.lookAtTLS()
+	}
 	// The wheel is the reactor's own; reflection may read it.
 	wheel := reflect.ValueOf(w.e.loops[0].r).Elem().FieldByName("wheel")
 	if armed := wheel.FieldByName("n").Int(); armed != 0 {
@@ -219,8 +231,19 @@ func (w *world) look() {
 	}
 }
 
-// runSeeds runs sc with many seeds, or with the one of the flag.
+// runSeeds runs sc over both transports with many seeds, or with the one of the
+// flag.
 func runSeeds(t *testing.T, sc scenario, count int) {
+	overBoth(t, func(t *testing.T, over transport) {
+		sc.over = over
+		if over == overTLS {
+			count /= tlsShare
+		}
+		sc.runSeeds(t, count)
+	})
+}
+
+func (sc scenario) runSeeds(t *testing.T, count int) {
 	if *simSeed != 0 {
 		simulate(t, sc, *simSeed)
 		return

@@ -10,6 +10,7 @@ import (
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/internal/kernel"
 	"github.com/penstock-go/penstock/internal/simnet"
+	"github.com/penstock-go/penstock/tlsbridge"
 )
 
 // slack is the granularity of timers, and what a peer needs to act.
@@ -167,7 +168,7 @@ func connectTo(t *testing.T, limits Limits, a simnet.Answer, ops ...op) (e end, 
 		a.Accepted = func(end *simnet.End) {
 			p := w.add("server", ops...)
 			p.frames.masked, p.scan = true, scanFrames
-			p.met(end)
+			p.met(end, tlsbridge.Server)
 		}
 		nc.Connect = func(kernel.Target) simnet.Answer { return a }
 		note := ending(&e)
