@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/ws"
@@ -59,8 +60,8 @@ type securing struct {
 	phase  securingPhase
 	begun  bool // there has been a step
 	paused bool
-	gone   bool // the connection is closed
-	eof    bool // the peer's FIN has come
+	gone   atomic.Bool // the connection is closed
+	eof    bool        // the peer's FIN has come
 }
 
 // shake makes t its session's link and begins the handshake. opened is called
@@ -139,7 +140,7 @@ func (h *securing) Admitted() {
 type roomLetter securing
 
 func (a *roomLetter) Deliver() {
-	if h := (*securing)(a); !h.gone {
+	if h := (*securing)(a); !h.gone.Load() {
 		h.admitted()
 	}
 }
@@ -165,21 +166,24 @@ func (h *securing) step(b []byte) {
 	pool.Begin(h)
 }
 
-// Run is the worker's part.
+// Run is the worker's part. Nobody needs the steps of a connection that has gone
+// while they were queued.
 func (h *securing) Run() {
-	h.result = h.t.tls.Step(h.in.B)
+	if !h.gone.Load() {
+		h.result = h.t.tls.Step(h.in.B)
+	}
 	bufpool.Put(h.in)
 	h.in = nil
 	if h.t.s.l.r.Post(h) != nil { // the loop has ended, and with it the connection
-		h.t.tls.Cancel()
+		h.giveUp()
 	}
 }
 
 // Deliver goes on with what the worker has found, on the loop.
 func (h *securing) Deliver() {
 	t, s := h.t, h.t.s
-	if h.gone {
-		t.tls.Cancel()
+	if h.gone.Load() {
+		h.giveUp()
 		return
 	}
 	r := h.result
@@ -263,14 +267,18 @@ func (h *securing) failed(err error) {
 	s.shut(err)
 }
 
-// closed gives back what an unfinished handshake holds. One that a worker is at
-// ends when the worker is done.
+// closed gives back what an unfinished handshake holds: at once, or when the worker
+// that is at it is done.
 func (h *securing) closed() {
-	h.gone = true
-	h.leave()
+	h.gone.Store(true)
 	if h.phase != securingSteps {
-		h.t.tls.Cancel()
+		h.giveUp()
 	}
+}
+
+func (h *securing) giveUp() {
+	h.t.tls.Cancel()
+	h.leave()
 }
 
 // leave makes room in the gate, or takes the handshake out of the queue there.
