@@ -55,16 +55,22 @@ func TestGolden(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
 			g := readGolden(t, name)
 			if *rewrite {
-				g.want = g.replay(t, g.input)
+				g.want = g.replay(t, plain, g.input)
 				if err := os.WriteFile(name, g.text(), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			g.check(t, "whole", g.input)
-			for i := 1; i < len(g.input); i += goldenStep * (1 + len(g.input)/1000) {
-				g.check(t, fmt.Sprintf("cut at %d", i), g.input[:i], g.input[i:])
-			}
-			g.check(t, "byte by byte", bytes.SplitAfter(g.input, nil)...)
+			overBoth(t, func(t *testing.T, over transport) {
+				step := goldenStep * (1 + len(g.input)/1000)
+				if over == overTLS {
+					step *= 4 * tlsShare
+				}
+				g.check(t, over, "whole", g.input)
+				for i := 1; i < len(g.input); i += step {
+					g.check(t, over, fmt.Sprintf("cut at %d", i), g.input[:i], g.input[i:])
+				}
+				g.check(t, over, "byte by byte", bytes.SplitAfter(g.input, nil)...)
+			})
 		})
 	}
 }
@@ -136,9 +142,9 @@ func (g *golden) text() []byte {
 	return b.Bytes()
 }
 
-func (g *golden) check(t *testing.T, how string, pieces ...[]byte) {
+func (g *golden) check(t *testing.T, over transport, how string, pieces ...[]byte) {
 	t.Helper()
-	got := g.replay(t, pieces...)
+	got := g.replay(t, over, pieces...)
 	if !bytes.Equal(got.sent, g.want.sent) {
 		t.Errorf("%s: sent\n%q\nwant\n%q", how, got.sent, g.want.sent)
 	}
@@ -153,7 +159,7 @@ func (g *golden) check(t *testing.T, how string, pieces ...[]byte) {
 var dates = regexp.MustCompile(`Date: [^\r]*`)
 
 // replay sends the pieces one after the other and notes what happens.
-func (g *golden) replay(t *testing.T, pieces ...[]byte) (got outcome) {
+func (g *golden) replay(t *testing.T, over transport, pieces ...[]byte) (got outcome) {
 	t.Helper()
 	notes := &notes{}
 	var ops []op
@@ -163,7 +169,7 @@ func (g *golden) replay(t *testing.T, pieces ...[]byte) (got outcome) {
 	if g.eof {
 		ops = append(ops, closeWrite())
 	}
-	p := script{program: notes.wrap(goldenProgram), limits: Limits{Body: 1000, Message: 1000}, ops: append(ops, ended())}.play(t)
+	p := script{program: notes.wrap(goldenProgram), limits: Limits{Body: 1000, Message: 1000}, ops: append(ops, ended())}.play(t, over)
 	got.end = "fin"
 	if p.end.Broken() {
 		got.end = "reset"

@@ -9,17 +9,21 @@ import (
 
 // A seed is worth nothing if it does not give the same run again.
 func TestSimSeedsRepeat(t *testing.T) {
-	for seed := uint64(1); seed <= 40; seed++ {
-		first, second := traceOf(t, chaos, seed), traceOf(t, chaos, seed)
-		for i := range min(len(first), len(second)) {
-			if first[i] != second[i] {
-				t.Fatalf("seed %d: step %d is\n%s\nand\n%s", seed, i, first[i], second[i])
+	overBoth(t, func(t *testing.T, over transport) {
+		sc := chaos
+		sc.over = over
+		for seed := uint64(1); seed <= uint64(max(40, *simSeeds)); seed++ {
+			first, second := traceOf(t, sc, seed), traceOf(t, sc, seed)
+			for i := range min(len(first), len(second)) {
+				if first[i] != second[i] {
+					t.Fatalf("seed %d: step %d is\n%s\nand\n%s", seed, i, first[i], second[i])
+				}
+			}
+			if !slices.Equal(first, second) || len(first) == 0 {
+				t.Fatalf("seed %d: %d steps, then %d", seed, len(first), len(second))
 			}
 		}
-		if !slices.Equal(first, second) || len(first) < 10 {
-			t.Fatalf("seed %d: %d steps, then %d", seed, len(first), len(second))
-		}
-	}
+	})
 }
 
 func traceOf(t *testing.T, sc scenario, seed uint64) (lines []string) {

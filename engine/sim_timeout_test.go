@@ -47,126 +47,138 @@ func ending(e *end) callbacks.Callback {
 const getRequest = "GET / HTTP/1.1\r\nHost: sim\r\n\r\n"
 
 func TestTimeoutsOfHTTP(t *testing.T) {
-	limits := Limits{HeaderTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 7 * time.Second}
-	post := "POST / HTTP/1.1\r\nHost: sim\r\nContent-Length: 100\r\n\r\n"
-	for _, c := range []struct {
-		name   string
-		ops    []op
-		after  time.Duration // from the connection to its end
-		answer string        // that the last answer begins with, "" for none
-	}{
-		{"nothing is sent", nil, 3 * time.Second, ""},
-		{"half a head", []op{wait(time.Second), sendNow("GET / HT")}, 4 * time.Second, "HTTP/1.1 408 "},
-		{"a head in drips", []op{sendNow("GET"), wait(2 * time.Second), sendNow(" /")}, 3 * time.Second, "HTTP/1.1 408 "},
-		{"no body", []op{sendNow(post)}, 5 * time.Second, "HTTP/1.1 408 "},
-		{"a body that stops", []op{sendNow(post), wait(4 * time.Second), sendNow("x"), wait(4 * time.Second), sendNow("x")},
-			13 * time.Second, "HTTP/1.1 408 "},
-		{"idle after a request", []op{wait(time.Second), sendNow(getRequest)}, 8 * time.Second, "HTTP/1.1 200 "},
-		{"half a head after a request", []op{sendNow(getRequest), wait(time.Second), sendNow("GET / H")}, 4 * time.Second, "HTTP/1.1 408 "},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p := script{limits: limits, program: ending(new(end)), ops: append(c.ops, ended())}.play(t)
-			answers := strings.SplitAfter(string(p.got), "\r\n\r\n")
-			for len(answers) > 1 && !strings.HasPrefix(answers[len(answers)-1], "HTTP/") {
-				answers = answers[:len(answers)-1]
-			}
-			if last := answers[len(answers)-1]; !strings.HasPrefix(last, c.answer) || c.answer == "" && last != "" {
-				t.Errorf("answered with %q", p.got)
-			}
-			if !about(p.over, c.after) || p.end.Broken() {
-				t.Errorf("over after %v instead of %v, broken %v", p.over, c.after, p.end.Broken())
-			}
-		})
-	}
+	overBoth(t, func(t *testing.T, over transport) {
+		limits := Limits{HeaderTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 7 * time.Second}
+		post := "POST / HTTP/1.1\r\nHost: sim\r\nContent-Length: 100\r\n\r\n"
+		for _, c := range []struct {
+			name   string
+			ops    []op
+			after  time.Duration // from the connection to its end
+			answer string        // that the last answer begins with, "" for none
+		}{
+			{"nothing is sent", nil, 3 * time.Second, ""},
+			{"half a head", []op{wait(time.Second), sendNow("GET / HT")}, 4 * time.Second, "HTTP/1.1 408 "},
+			{"a head in drips", []op{sendNow("GET"), wait(2 * time.Second), sendNow(" /")}, 3 * time.Second, "HTTP/1.1 408 "},
+			{"no body", []op{sendNow(post)}, 5 * time.Second, "HTTP/1.1 408 "},
+			{"a body that stops", []op{sendNow(post), wait(4 * time.Second), sendNow("x"), wait(4 * time.Second), sendNow("x")},
+				13 * time.Second, "HTTP/1.1 408 "},
+			{"idle after a request", []op{wait(time.Second), sendNow(getRequest)}, 8 * time.Second, "HTTP/1.1 200 "},
+			{"half a head after a request", []op{sendNow(getRequest), wait(time.Second), sendNow("GET / H")}, 4 * time.Second, "HTTP/1.1 408 "},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				p := script{limits: limits, program: ending(new(end)), ops: append(c.ops, ended())}.play(t, over)
+				answers := strings.SplitAfter(string(p.got), "\r\n\r\n")
+				for len(answers) > 1 && !strings.HasPrefix(answers[len(answers)-1], "HTTP/") {
+					answers = answers[:len(answers)-1]
+				}
+				if last := answers[len(answers)-1]; !strings.HasPrefix(last, c.answer) || c.answer == "" && last != "" {
+					t.Errorf("answered with %q", p.got)
+				}
+				if !about(p.over, c.after) || p.end.Broken() {
+					t.Errorf("over after %v instead of %v, broken %v", p.over, c.after, p.end.Broken())
+				}
+			})
+		}
+	})
 }
 
 // While the program holds an answer back nothing times out.
 func TestNoTimeoutWhileARequestIsHeld(t *testing.T) {
-	program := func(s callbacks.Session, why callbacks.Reason, _ []byte) error {
-		switch why {
-		case callbacks.HTTP:
-			s.Hold()
-			s.SetTimer(time.Hour)
-		case callbacks.Timer:
-			return s.Respond(200, "", []byte("at last"))
+	overBoth(t, func(t *testing.T, over transport) {
+		program := func(s callbacks.Session, why callbacks.Reason, _ []byte) error {
+			switch why {
+			case callbacks.HTTP:
+				s.Hold()
+				s.SetTimer(time.Hour)
+			case callbacks.Timer:
+				return s.Respond(200, "", []byte("at last"))
+			}
+			return nil
 		}
-		return nil
-	}
-	p := script{program: program, ops: []op{sendNow(getRequest), await("an answer", func(p *peer) bool { return len(p.got) > 0 }), closeWrite(), ended()}}
-	p.peer = func(p *peer) { p.patience = 2 * time.Hour }
-	got := p.play(t)
-	got.wants(t, "at last")
+		p := script{program: program, ops: []op{sendNow(getRequest), await("an answer", func(p *peer) bool { return len(p.got) > 0 }), closeWrite(), ended()}}
+		p.peer = func(p *peer) { p.patience = 2 * time.Hour }
+		got := p.play(t, over)
+		got.wants(t, "at last")
+	})
 }
 
 func TestPingThenHangup(t *testing.T) {
-	var e end
-	p := script{program: ending(&e), limits: Limits{PingInterval: 10 * time.Second, HangupTimeout: 25 * time.Second, HeaderTimeout: time.Second},
-		peer: func(p *peer) { p.scan = scanFrames },
-		ops: []op{sendNow(upgradeRequest), await("a ping", func(p *peer) bool { return p.frames.pings == 1 }),
-			wait(2 * time.Second), sendNow(clientFrame(0x8A, "")), // alive at 12 s
-			await("another", func(p *peer) bool { return p.frames.pings == 2 }), ended()}}.play(t)
-	if p.frames.pings != 3 || !about(p.over, 37*time.Second) || !p.end.Broken() {
-		t.Errorf("%d pings, over after %v, reset %v", p.frames.pings, p.over, p.end.Broken())
-	}
-	if e.why != callbacks.Closed || e.code != 1006 || !errors.Is(e.err, ErrHangup) {
-		t.Errorf("the program heard %+v", e)
-	}
+	overBoth(t, func(t *testing.T, over transport) {
+		var e end
+		p := script{program: ending(&e), limits: Limits{PingInterval: 10 * time.Second, HangupTimeout: 25 * time.Second, HeaderTimeout: time.Second},
+			peer: func(p *peer) { p.scan = scanFrames },
+			ops: []op{sendNow(upgradeRequest), await("a ping", func(p *peer) bool { return p.frames.pings == 1 }),
+				wait(2 * time.Second), sendNow(clientFrame(0x8A, "")), // alive at 12 s
+				await("another", func(p *peer) bool { return p.frames.pings == 2 }), ended()}}.play(t, over)
+		if p.frames.pings != 3 || !about(p.over, 37*time.Second) || !p.end.Broken() {
+			t.Errorf("%d pings, over after %v, reset %v", p.frames.pings, p.over, p.end.Broken())
+		}
+		if e.why != callbacks.Closed || e.code != 1006 || !errors.Is(e.err, ErrHangup) {
+			t.Errorf("the program heard %+v", e)
+		}
+	})
 }
 
 func TestCloseTimeout(t *testing.T) {
-	var e end
-	program := func(s callbacks.Session, why callbacks.Reason, in []byte) error {
-		if why == callbacks.Receive {
-			return s.Close(4000, "")
+	overBoth(t, func(t *testing.T, over transport) {
+		var e end
+		program := func(s callbacks.Session, why callbacks.Reason, in []byte) error {
+			if why == callbacks.Receive {
+				return s.Close(4000, "")
+			}
+			return ending(&e)(s, why, in)
 		}
-		return ending(&e)(s, why, in)
-	}
-	p := script{program: program, limits: Limits{CloseTimeout: 2 * time.Second},
-		peer: func(p *peer) { p.scan = scanFrames },
-		ops: []op{sendNow(upgradeRequest), sendNow(clientFrame(0x81, "close")),
-			await("the close frame", func(p *peer) bool { return p.frames.closed }), ended()}}.play(t)
-	if !about(p.over, 2*time.Second) || !p.end.Broken() || e.code != 1006 || !errors.Is(e.err, ErrCloseTimeout) {
-		t.Errorf("over after %v, reset %v, %+v", p.over, p.end.Broken(), e)
-	}
+		p := script{program: program, limits: Limits{CloseTimeout: 2 * time.Second},
+			peer: func(p *peer) { p.scan = scanFrames },
+			ops: []op{sendNow(upgradeRequest), sendNow(clientFrame(0x81, "close")),
+				await("the close frame", func(p *peer) bool { return p.frames.closed }), ended()}}.play(t, over)
+		if !about(p.over, 2*time.Second) || !p.end.Broken() || e.code != 1006 || !errors.Is(e.err, ErrCloseTimeout) {
+			t.Errorf("over after %v, reset %v, %+v", p.over, p.end.Broken(), e)
+		}
+	})
 }
 
 // A peer that keeps its side open gets everything, and lingerTimeout of the
 // reactor to leave.
 func TestLingeringClose(t *testing.T) {
-	p := script{ops: []op{sendNow("GET / HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n\r\n"), ended(), wait(4 * time.Second),
-		do(func(p *peer) { p.frames.bad = map[bool]string{true: "reset while lingering"}[p.end.Broken()] }),
-		wait(2 * time.Second), sendNow("late"), wait(time.Second)},
-		peer: func(p *peer) { p.closes = false }}.play(t)
-	if p.frames.bad != "" || !p.end.Broken() {
-		t.Errorf("%s; in the end broken %v", p.frames.bad, p.end.Broken())
-	}
+	overBoth(t, func(t *testing.T, over transport) {
+		p := script{ops: []op{sendNow("GET / HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n\r\n"), ended(), wait(4 * time.Second),
+			do(func(p *peer) { p.frames.bad = map[bool]string{true: "reset while lingering"}[p.end.Broken()] }),
+			wait(2 * time.Second), sendNow("late"), wait(time.Second)},
+			peer: func(p *peer) { p.closes = false }}.play(t, over)
+		if p.frames.bad != "" || !p.end.Broken() {
+			t.Errorf("%s; in the end broken %v", p.frames.bad, p.end.Broken())
+		}
+	})
 }
 
 func TestStallTimeout(t *testing.T) {
-	var e end
-	program := func(s callbacks.Session, why callbacks.Reason, in []byte) error {
-		if why == callbacks.HTTP {
-			return errors.Join(s.Respond(200, "", make([]byte, 100_000)), callbacks.ErrClose)
+	overBoth(t, func(t *testing.T, over transport) {
+		var e end
+		program := func(s callbacks.Session, why callbacks.Reason, in []byte) error {
+			if why == callbacks.HTTP {
+				return errors.Join(s.Respond(200, "", make([]byte, 100_000)), callbacks.ErrClose)
+			}
+			return ending(&e)(s, why, in)
 		}
-		return ending(&e)(s, why, in)
-	}
-	p := script{program: program, limits: Limits{StallTimeout: 2 * time.Second}, buffer: 1000,
-		ops: []op{goDeaf(), sendNow(getRequest), wait(3 * time.Second), hearAgain(), ended()}}.play(t)
-	if !p.end.Broken() || e.why != callbacks.ClosedHTTP {
-		t.Errorf("broken %v, %+v", p.end.Broken(), e)
-	}
+		p := script{program: program, limits: Limits{StallTimeout: 2 * time.Second}, buffer: 1000,
+			ops: []op{goDeaf(), sendNow(getRequest), wait(3 * time.Second), hearAgain(), ended()}}.play(t, over)
+		if !p.end.Broken() || e.why != callbacks.ClosedHTTP {
+			t.Errorf("broken %v, %+v", p.end.Broken(), e)
+		}
+	})
 }
 
 // connectTo plays a client of the engine's against a network that answers as a
 // says, and returns how it ended and when.
-func connectTo(t *testing.T, limits Limits, a simnet.Answer, ops ...op) (e end, after time.Duration) {
+func connectTo(t *testing.T, over transport, limits Limits, a simnet.Answer, ops ...op) (e end, after time.Duration) {
 	t.Helper()
-	simulate(t, scenario{name: t.Name(), config: func(w *world, nc *simnet.Config, cfg *Config) {
+	simulate(t, scenario{name: t.Name(), over: over, config: func(w *world, nc *simnet.Config, cfg *Config) {
 		nc.Faults, nc.Buffer = simnet.Faults{}, 1<<20
 		cfg.Limits = limits
 		w.rec.most, w.calm = 0, true
 		a.Accepted = func(end *simnet.End) {
-			p := w.add("server", ops...)
+			p := w.add("server", append([]op{shaken()}, ops...)...)
 			p.frames.masked, p.scan = true, scanFrames
 			p.met(end, tlsbridge.Server)
 		}
@@ -180,7 +192,11 @@ func connectTo(t *testing.T, limits Limits, a simnet.Answer, ops ...op) (e end, 
 		}
 	}, play: func(w *world) {
 		w.add("client", do(func(*peer) {
-			if _, err := w.e.Connect(ClientConnectInfo{Address: "192.0.2.1", Protocol: "echo"}); err != nil {
+			info := ClientConnectInfo{Address: "192.0.2.1", Protocol: "echo"}
+			if w.tls != nil {
+				info.Flags = UseSSL
+			}
+			if _, err := w.e.Connect(info); err != nil {
 				w.failf("%v", err)
 			}
 		}), wait(time.Hour))
@@ -189,26 +205,28 @@ func connectTo(t *testing.T, limits Limits, a simnet.Answer, ops ...op) (e end, 
 }
 
 func TestTimeoutsOfAClient(t *testing.T) {
-	limits := Limits{ConnectTimeout: 3 * time.Second, HandshakeTimeout: 5 * time.Second, CloseTimeout: 2 * time.Second}
-	request := await("the request", func(p *peer) bool { return p.frames.head != nil })
-	answer := sendLate(func(p *peer) []byte { return switching(p.frames.head) })
-	t.Run("no connection", func(t *testing.T) {
-		e, after := connectTo(t, limits, simnet.Answer{After: -1})
-		if !about(after, 3*time.Second) || e.why != callbacks.ClientConnectionError {
-			t.Errorf("%+v after %v", e, after)
-		}
-	})
-	t.Run("no answer to the handshake", func(t *testing.T) {
-		e, after := connectTo(t, limits, simnet.Answer{After: time.Second}, vanish())
-		if !about(after, 6*time.Second) || !errors.Is(e.err, ErrHandshakeTimeout) {
-			t.Errorf("%+v after %v", e, after)
-		}
-	})
-	t.Run("a server that does not close TCP", func(t *testing.T) {
-		e, after := connectTo(t, limits, simnet.Answer{}, request, answer,
-			send(appendFrame(nil, 0x88, false, [4]byte{}, closeData(1001, ""))), ended())
-		if !about(after, 2*time.Second) || e.why != callbacks.ClientClosed || e.code != 1001 || e.err != nil {
-			t.Errorf("%+v after %v", e, after)
-		}
+	overBoth(t, func(t *testing.T, over transport) {
+		limits := Limits{ConnectTimeout: 3 * time.Second, HandshakeTimeout: 5 * time.Second, CloseTimeout: 2 * time.Second}
+		request := await("the request", func(p *peer) bool { return p.frames.head != nil })
+		answer := sendLate(func(p *peer) []byte { return switching(p.frames.head) })
+		t.Run("no connection", func(t *testing.T) {
+			e, after := connectTo(t, over, limits, simnet.Answer{After: -1})
+			if !about(after, 3*time.Second) || e.why != callbacks.ClientConnectionError {
+				t.Errorf("%+v after %v", e, after)
+			}
+		})
+		t.Run("no answer to the handshake", func(t *testing.T) {
+			e, after := connectTo(t, over, limits, simnet.Answer{After: time.Second}, vanish())
+			if !about(after, 6*time.Second) || !errors.Is(e.err, ErrHandshakeTimeout) {
+				t.Errorf("%+v after %v", e, after)
+			}
+		})
+		t.Run("a server that does not close TCP", func(t *testing.T) {
+			e, after := connectTo(t, over, limits, simnet.Answer{}, request, answer,
+				send(appendFrame(nil, 0x88, false, [4]byte{}, closeData(1001, ""))), ended())
+			if !about(after, 2*time.Second) || e.why != callbacks.ClientClosed || e.code != 1001 || e.err != nil {
+				t.Errorf("%+v after %v", e, after)
+			}
+		})
 	})
 }

@@ -101,10 +101,12 @@ func (e *tlsEnd) shake() {
 	}
 }
 
-// fail notes that TLS has failed, which is wrong unless everything may.
+// fail notes that TLS has failed. If everybody may be cut off the connection may
+// end anywhere, but what comes until then has to be right.
 func (e *tlsEnd) fail(err error) {
 	e.err = err
-	if !e.p.w.cut {
+	mad := e.p.w.mad > 0 && err.Error() == "tlsbridge: remote error: tls: bad certificate" // says the program
+	if !e.p.w.cut || err != io.ErrUnexpectedEOF && !mad {
 		e.p.w.failf("%s: %v", e.p.name, err)
 	}
 }
