@@ -67,7 +67,7 @@ func TestRefusal(t *testing.T) {
 	dislike := func(tls.ConnectionState) error { return errDisliked }
 	everyWay(t, func(t *testing.T, version uint16) {
 		for _, resumed := range []bool{false, true} {
-			noGoroutineLeft(t)
+			noCoroutineLeft(t)
 			cache := tls.NewLRUClientSessionCache(1)
 			if resumed {
 				var p pair
@@ -104,7 +104,7 @@ func wantRefused(t testing.TB, refusing, refused error) {
 // TestNoAnswerRefuses steps on without one, also if there was one before.
 func TestNoAnswerRefuses(t *testing.T) {
 	bothVersions(t, func(t *testing.T, version uint16) {
-		noGoroutineLeft(t)
+		noCoroutineLeft(t)
 		var p pair
 		asking(&p, version, nil)
 		p.toServer = p.client.Step(nil).Output
@@ -123,7 +123,7 @@ func TestNoAnswerRefuses(t *testing.T) {
 // TestGoexitInACallback ends the goroutine that called Step, and must not look
 // like success to the next.
 func TestGoexitInACallback(t *testing.T) {
-	noGoroutineLeft(t)
+	noCoroutineLeft(t)
 	sc, cc := configs(0)
 	sc.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		runtime.Goexit()

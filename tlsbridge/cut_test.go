@@ -86,7 +86,7 @@ func TestHandshakeCutAnywhere(t *testing.T) {
 	everyWay(t, func(t *testing.T, version uint16) {
 		cache := tls.NewLRUClientSessionCache(1)
 		for _, n := range []int{1, 2, 3, 5, 6, 7, 64, 500, 1500, 1 << 20} {
-			noGoroutineLeft(t)
+			noCoroutineLeft(t)
 			var p pair
 			asking(&p, version, cache)
 			trickle(t, &p, n)
@@ -156,7 +156,7 @@ func handshakeThenData(t *testing.T, last, secured *Conn, flight []byte) {
 
 // TestAskLeavesTheRest counts what is used while a question is open.
 func TestAskLeavesTheRest(t *testing.T) {
-	noGoroutineLeft(t)
+	noCoroutineLeft(t)
 	var p pair
 	asking(&p, tls.VersionTLS13, nil)
 	p.toServer = p.client.Step(nil).Output

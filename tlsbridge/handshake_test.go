@@ -182,7 +182,7 @@ func TestFailuresTellThePeer(t *testing.T) {
 		"panicking callback": {func(s, _ *tls.Config) { s.GetConfigForClient = panicOverHello }, "panic in a callback: over localhost", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			noGoroutineLeft(t)
+			noCoroutineLeft(t)
 			sc, cc := configs(0)
 			c.change(sc, cc)
 			p := newPair(sc, cc)

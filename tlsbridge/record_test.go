@@ -160,7 +160,7 @@ func TestWhatIsNoHello(t *testing.T) {
 func TestNonsenseIsRefused(t *testing.T) {
 	everyWay(t, func(t *testing.T, version uint16) {
 		for _, header := range []string{"\x16\x10\x00\x00\x05", "\x16\x03\x03\x48\x01", "\x17\xff\xff\xff\xff", "GET /"} {
-			noGoroutineLeft(t)
+			noCoroutineLeft(t)
 			p := newPair(first(configs(version)), second(configs(version)))
 			if r := p.server.Step([]byte(header)); r.Status != Failed || r.Used != len(header) {
 				t.Errorf("%q instead of a ClientHello: %+v", header, r)
