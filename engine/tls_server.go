@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -305,7 +306,7 @@ func (h *httpRole) transport(s *session, v *vhost) bool {
 	switch {
 	case v.tls.plaintext == PlaintextServe:
 		return true
-	case v.tls.plaintext == PlaintextRedirect && len(h.req.Host()) > 0:
+	case v.tls.plaintext == PlaintextRedirect && len(h.req.Host()) > 0 && bytes.HasPrefix(h.req.Path(), []byte("/")):
 		h.toHTTPS(s)
 	default:
 		h.refuse(s, errPlaintext, 400)
