@@ -114,9 +114,11 @@ func named(name string) func(*tls.Config) { return func(c *tls.Config) { c.Serve
 // offering changes what a client offers by ALPN.
 func offering(names ...string) func(*tls.Config) { return func(c *tls.Config) { c.NextProtos = names } }
 
-// showing gives a client a certificate.
+// showing gives a client a certificate, which it shows to every CA.
 func showing(c *certstest.Issued) func(*tls.Config) {
-	return func(cfg *tls.Config) { cfg.Certificates = []tls.Certificate{c.TLS} }
+	return func(cfg *tls.Config) {
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.TLS, nil }
+	}
 }
 
 // tls12 makes the version 1.2, whose handshake tells a client at once what the
