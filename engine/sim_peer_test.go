@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/simnet"
@@ -33,6 +34,11 @@ type peer struct {
 	metAt    int64
 	patience time.Duration
 	frames   frames
+
+	// With TLS:
+	tune     func(*tls.Config) // changes its end's configuration, if set
+	mischief *mischief         // that it is up to, if it is
+	spoilt   bool              // what becomes of its connection does not matter
 }
 
 // add brings a peer into the world, with random manners of reading.
@@ -202,7 +208,7 @@ func await(what string, ok func(p *peer) bool) op {
 
 // giveUp leaves because something did not come, which is wrong unless all is.
 func (p *peer) giveUp(what string) {
-	if !p.w.cut {
+	if !p.w.cut && !p.spoilt {
 		p.w.failf("%s waited in vain for %s; got %.300q", p.name, what, p.got)
 	}
 	p.end.Reset()

@@ -32,6 +32,7 @@ type tlsEnd struct {
 	in     []byte // has come and was not opened yet
 	out    []byte // is sealed and was not sent yet
 	record int    // how much plaintext goes into a record
+	mute   bool   // says nothing more
 	said   bool   // close_notify is in out, or gone
 	fin    bool   // ... and FIN is to follow it
 	heard  bool   // close_notify has come
@@ -48,9 +49,15 @@ func (p *peer) secured(end *simnet.End, role tlsbridge.Role) *tlsEnd {
 	if w.big {
 		e.record = max(e.record, 1000)
 	}
-	e.tls.Init(role, w.peerConfig(role), nil, nil)
+	e.tls.Init(role, p.tuned(w.peerConfig(role)), nil, nil)
 	if role == tlsbridge.Client {
 		e.shake()
+		if !w.calm && w.rng.IntN(3) == 0 {
+			e.out = inPieces(e.out, 1+w.rng.IntN(50))
+		}
+	}
+	if w.spoils && w.rng.IntN(3) == 0 {
+		p.mischief = w.mischief()
 	}
 	w.tls.ends = append(w.tls.ends, e)
 	w.net.Add(e)
@@ -60,6 +67,9 @@ func (p *peer) secured(end *simnet.End, role tlsbridge.Role) *tlsEnd {
 // Step sends, at its own pace.
 func (e *tlsEnd) Step() simnet.Next {
 	w := e.p.w
+	if e.mute {
+		e.out, e.fin = nil, false
+	}
 	switch {
 	case e.idle():
 		e.tls.Cancel()
@@ -69,10 +79,11 @@ func (e *tlsEnd) Step() simnet.Next {
 		if w.calm {
 			most = len(e.out)
 		}
-		e.out = e.out[e.End.Send(e.out[:1+w.rng.IntN(min(len(e.out), most))]):]
-		if w.calm {
-			e.out = e.out[e.End.Send(e.out):]
+		if !w.calm {
+			most = 1 + w.rng.IntN(min(len(e.out), most))
 		}
+		n := e.transmit(e.out[:most])
+		e.out = e.out[n:]
 		return w.net.Again()
 	case len(e.out) == 0 && e.said && e.fin:
 		e.fin = false
@@ -88,9 +99,6 @@ func (e *tlsEnd) idle() bool {
 	return e.End.Shut() || e.p.left || len(e.p.ops) == 0 && len(e.out) == 0 && !e.fin
 }
 
-// ready tells whether the script may go on.
-func (e *tlsEnd) ready() bool { return e.tls.Secured() }
-
 // shake goes on with the handshake.
 func (e *tlsEnd) shake() {
 	r := e.tls.Step(e.in)
@@ -105,6 +113,9 @@ func (e *tlsEnd) shake() {
 // end anywhere, but what comes until then has to be right.
 func (e *tlsEnd) fail(err error) {
 	e.err = err
+	if e.p.spoilt {
+		return
+	}
 	mad := e.p.w.mad > 0 && err.Error() == "tlsbridge: remote error: tls: bad certificate" // says the program
 	if !e.p.w.cut || err != io.ErrUnexpectedEOF && !mad {
 		e.p.w.failf("%s: %v", e.p.name, err)

@@ -82,7 +82,7 @@ func (w *world) secure(cfg *Config) {
 	}
 	lim := &cfg.Limits
 	lim.TLSHandshakeSteps = 1 // the order of two at once would be left to chance
-	if w.rng.IntN(2) == 0 {
+	if w.rng.IntN(2) == 0 && lim.TLSHandshakes == 0 {
 		lim.TLSHandshakes = 1 + w.rng.IntN(4)
 	}
 	if lim.TLSHandshakeTimeout == 0 && !w.calm {
