@@ -18,6 +18,7 @@ type receiver struct {
 	begun  bool
 	held   []byte // arrived, and not used yet
 	plain  []byte
+	opened int // bytes of records
 }
 
 // receive takes what has arrived, and returns what is to be sent.
@@ -40,7 +41,7 @@ func (r *receiver) receive(b []byte) (out []byte, err error) {
 		}
 	}
 	plain, used, err := r.Open(r.plain, r.held)
-	r.plain, r.held = plain, r.held[used:]
+	r.plain, r.held, r.opened = plain, r.held[used:], r.opened+used
 	return append(out, r.Output()...), err
 }
 
