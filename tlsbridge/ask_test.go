@@ -14,7 +14,7 @@ func asking(p *pair, version uint16, cache tls.ClientSessionCache) {
 	p.client, p.server = new(Conn), new(Conn)
 	sc, cc := configs(version)
 	sc.ClientAuth = tls.RequireAndVerifyClientCert
-	sc.SessionTicketKey = [32]byte{1}
+	sc.SetSessionTicketKeys([][32]byte{{1}})
 	cc.Certificates = []tls.Certificate{cert(certstest.ECDSA, certstest.Client).TLS}
 	cc.ClientSessionCache = cache
 	cc.VerifyConnection = p.client.Ask

@@ -154,7 +154,10 @@ func (c *Conn) Output() []byte {
 }
 
 // Error is an error of crypto/tls.
-type Error struct{ Err error }
+type Error struct {
+	// Err is what crypto/tls, or a callback of its Config, said.
+	Err error
+}
 
 // Error returns its text.
 func (e *Error) Error() string { return "tlsbridge: " + e.Err.Error() }

@@ -36,6 +36,7 @@ const (
 
 // Result is what a Step did.
 type Result struct {
+	// Status says how to go on.
 	Status Status
 	// Used is how many of its bytes were used.
 	Used int

@@ -64,7 +64,7 @@ func TestNothingIsKeptBetweenRecords(t *testing.T) {
 		check("warning", s)
 		if version == tls.VersionTLS13 {
 			_, _, _ = s.Open(nil, f.client.record(nil, typeHandshake, keyUpdateMessage))
-			if c := s.hand(); string(c.Bytes()) != keyUpdateMessage {
+			if c := s.hand(); c.String() != keyUpdateMessage {
 				t.Errorf("half a message: %x is left of it", c.Bytes())
 			}
 			_, _, _ = s.Open(nil, f.client.record(nil, typeHandshake, "\x00"))
