@@ -34,7 +34,11 @@ func TestPage(t *testing.T) {
 var date = regexp.MustCompile(`\r\nDate: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)\r\n`)
 
 func TestPlainIsExact(t *testing.T) {
-	c := wstest.Connect(t, wstest.Serve(t, run).Addr)
+	plainIsExact(t, wstest.Connect(t, wstest.Serve(t, run).Addr))
+}
+
+func plainIsExact(t *testing.T, c *wstest.Conn) {
+	t.Helper()
 	for range 2 { // the connection goes on
 		c.Send("GET /plain HTTP/1.1\r\nHost: h\r\n\r\n")
 		head := ""
@@ -164,7 +168,7 @@ func TestLargeBody(t *testing.T) {
 	want := strings.Repeat("0123456789abcdef", size/16)
 	sent := make(chan error, 1)
 	go func() {
-		_, err := fmt.Fprintf(c.TCPConn, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", size, want)
+		_, err := fmt.Fprintf(c.Conn, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", size, want)
 		sent <- err
 	}()
 	if _, body := c.Body("POST"); body != want {

@@ -93,7 +93,7 @@ func TestHalfCloseWithLongQueue(t *testing.T) {
 	const lines = 20_000
 	sent := make(chan error, 1)
 	go func() {
-		_, err := io.WriteString(c.TCPConn, strings.Repeat(line, lines))
+		_, err := io.WriteString(c.Conn, strings.Repeat(line, lines))
 		if err == nil {
 			err = c.CloseWrite()
 		}

@@ -160,7 +160,7 @@ func TestPipelineOfThousands(t *testing.T) {
 		for i := range n {
 			fmt.Fprintf(&all, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n%04d", i)
 		}
-		_, err := io.WriteString(c.TCPConn, all.String())
+		_, err := io.WriteString(c.Conn, all.String())
 		sent <- err
 	}()
 	for i := range n {

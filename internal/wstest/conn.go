@@ -2,6 +2,8 @@ package wstest
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -9,9 +11,9 @@ import (
 	"time"
 )
 
-// Conn is a TCP connection that a test writes bytes and frames on.
+// Conn is a connection by TCP or TLS that a test writes bytes and frames on.
 type Conn struct {
-	*net.TCPConn
+	net.Conn
 	// R reads it.
 	R *bufio.Reader
 	// Head is the peer's part of the handshake: the fields of the 101 on a client,
@@ -29,6 +31,19 @@ type Conn struct {
 func Connect(t testing.TB, addr string) *Conn {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, Patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newConn(t, c)
+}
+
+// ConnectTLS connects and shakes hands.
+func ConnectTLS(t testing.TB, addr string, cfg *tls.Config) *Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	d := tls.Dialer{Config: cfg}
+	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +77,19 @@ func Accept(t testing.TB, l net.Listener) *Conn {
 func newConn(t testing.TB, c net.Conn) *Conn {
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(Patience))
-	return &Conn{TCPConn: c.(*net.TCPConn), R: bufio.NewReaderSize(c, 64<<10), t: t}
+	return &Conn{Conn: c, R: bufio.NewReaderSize(c, 64<<10), t: t}
 }
+
+// CloseWrite sends FIN, or TLS's close_notify: nothing more will be written.
+func (c *Conn) CloseWrite() error { return c.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// SetLinger is net.TCPConn's; there is none by TLS.
+func (c *Conn) SetLinger(seconds int) error { return c.Conn.(*net.TCPConn).SetLinger(seconds) }
 
 // Send writes s as it is.
 func (c *Conn) Send(s string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c.TCPConn, s); err != nil {
+	if _, err := io.WriteString(c.Conn, s); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -82,7 +103,7 @@ func (c *Conn) Expect(want string) {
 	}
 }
 
-// ExpectEOF reads the peer's FIN.
+// ExpectEOF reads the peer's FIN, or its close_notify.
 func (c *Conn) ExpectEOF() {
 	c.t.Helper()
 	if b, err := c.R.ReadByte(); err != io.EOF {
