@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,28 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/internal/certs"
 	"github.com/penstock-go/penstock/reactor"
 	"github.com/penstock-go/penstock/tlsbridge"
-)
-
-// Plaintext is what happens to a client that speaks HTTP without TLS to a
-// listener with TLS. The first byte tells.
-type Plaintext uint8
-
-// The answers to plaintext. On a vhost with a RawProtocol, whose clients could not
-// read them, the first two reset the connection.
-const (
-	// PlaintextRefuse answers 400 and closes.
-	PlaintextRefuse Plaintext = iota
-	// PlaintextRedirect answers with a redirect to the same target by https, 301 to
-	// GET and HEAD and 308 to the rest, and closes: libwebsockets'
-	// REDIRECT_HTTP_TO_HTTPS.
-	PlaintextRedirect
-	// PlaintextServe serves it like any other: ALLOW_HTTP_ON_HTTPS_LISTENER.
-	// Session.TLS tells the program.
-	PlaintextServe
 )
 
 // ServerTLS makes the listeners of a vhost speak TLS. A certificate and its key
@@ -270,63 +249,6 @@ func (p *port) secured(s *session) {
 		raw = chosen
 	}
 	p.open(s, raw)
-}
-
-// errPlaintext ends a session of a listener with TLS that did not speak it.
-var errPlaintext = errors.New("engine: plaintext on a TLS listener")
-
-// plaintext goes on without TLS.
-func (t *secured) plaintext(b []byte) (used int) {
-	s, p := t.s, t.hs.port
-	t.hs = nil
-	s.link = t.c
-	h := (*plainHandler)(s)
-	t.c.SetHandler(h)
-	if s.vh.raw != nil && s.vh.tls.plaintext != PlaintextServe {
-		s.abort(errPlaintext)
-		return len(b)
-	}
-	p.open(s, s.vh.raw)
-	return h.Data(t.c, b)
-}
-
-// transport checks that a request came the way its vhost wants it. It reports
-// whether to go on.
-func (h *httpRole) transport(s *session, v *vhost) bool {
-	if h.port.tls == nil {
-		return true
-	}
-	if s.secure() {
-		if v != s.vh {
-			h.refuse(s, errMisdirected, 421)
-		}
-		return v == s.vh
-	}
-	s.vh = v
-	switch {
-	case v.tls.plaintext == PlaintextServe:
-		return true
-	case v.tls.plaintext == PlaintextRedirect && len(h.req.Host()) > 0 && bytes.HasPrefix(h.req.Path(), []byte("/")):
-		h.toHTTPS(s)
-	default:
-		h.refuse(s, errPlaintext, 400)
-	}
-	return false
-}
-
-var errMisdirected = &http1.Error{Status: 421, Text: "the host is not the one that TLS was set up for", Remote: true}
-
-func (h *httpRole) toHTTPS(s *session) {
-	status := 308
-	if m := string(h.req.Method()); m == "GET" || m == "HEAD" {
-		status = 301
-	}
-	target := string(h.req.Path())
-	if q := h.req.Query(); q != nil {
-		target += "?" + string(q)
-	}
-	_ = h.addHeader("Location", "https://"+string(h.req.Host())+target)
-	h.refuse(s, errPlaintext, status)
 }
 
 // UpdateCert replaces a vhost's certificate while the engine runs: cert and key
