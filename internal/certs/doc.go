@@ -6,8 +6,9 @@
 //	CA bundle ──────────> Pool ───> x509.CertPool ──┐
 //	what a server sent ─────────────────────────────┴──> Verify ──> nil, or x509's own error in a wrapper
 //
-// Nothing here starts a goroutine or a timer. [Files.Changed] and [OpenFiles] read the disk, and [Verify] computes for
-// up to some milliseconds, so all three belong off the loops. [Files.Certificate] may be called from anywhere.
+// Nothing here starts a goroutine or a timer. [Files.Changed] and [OpenFiles] read the disk, and [Verify] computes: a
+// fraction of a millisecond as a rule, some tens of them if relaxed and facing a hostile server. All three belong off
+// the loops. Every function may be called from any goroutine.
 //
 // No function keeps or changes the bytes it is given: certificates and keys are parsed into memory of their own.
 package certs

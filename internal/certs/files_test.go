@@ -218,6 +218,10 @@ func TestFilesTryAgainThoughNothingShows(t *testing.T) {
 	if _, err := f.Changed(); err == nil {
 		t.Fatal("accepted a file of x")
 	}
+	want(t, f, false, nil, a)
+	d.writes -= time.Second
+	d.write(d.cert, make([]byte, len(b.Chain)))
+	want(t, f, false, ErrNoCertificate, a) // as what is wrong is another thing now
 	d.writes -= time.Second
 	d.write(d.cert, b.Chain)
 	want(t, f, true, nil, b)

@@ -1,7 +1,9 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
@@ -20,6 +22,7 @@ func TestPoolTakesAllForms(t *testing.T) {
 	a, b := namedCA("A"), namedCA("B")
 	both := poolOf(a.Certificate, b.Certificate)
 	nonsense := block("CERTIFICATE", []byte("of a kind that nobody can parse"))
+	withHeader := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.Certificate.Raw, Headers: map[string]string{"A": "b"}})
 	for name, c := range map[string]struct {
 		in   []byte
 		want *x509.CertPool
@@ -32,6 +35,8 @@ func TestPoolTakesAllForms(t *testing.T) {
 		"a C string of PEM":               {nul(a.PEM), a.Pool()},
 		"C strings of PEM":                {slices.Concat(nul(a.PEM), nul(b.PEM)), both},
 		"C strings of DER":                {slices.Concat(nul(a.Certificate.Raw), nul(b.Certificate.Raw)), both},
+		"C strings without newlines":      {slices.Concat(nul(bytes.TrimSpace(a.PEM)), nul(bytes.TrimSpace(b.PEM))), both},
+		"one with a header is passed by":  {slices.Concat(withHeader, a.PEM), a.Pool()},
 		"text around PEM":                 {slices.Concat([]byte("# A\n====\n"), a.PEM, []byte("\n# B\n"), b.PEM, []byte("end")), both},
 		"a certificate that is passed by": {slices.Concat(nonsense, a.PEM, nonsense, b.PEM), both},
 		"a key that is passed by":         {slices.Concat(ecdsaMaterial().keyPEM, a.PEM), a.Pool()},
