@@ -39,6 +39,8 @@ type peer struct {
 	tune     func(*tls.Config) // changes its end's configuration, if set
 	mischief *mischief         // that it is up to, if it is
 	spoilt   bool              // what becomes of its connection does not matter
+	forger   bool              // its records are forged
+	bare     bool              // it does without
 }
 
 // add brings a peer into the world, with random manners of reading.
@@ -72,7 +74,7 @@ func (p *peer) Step() simnet.Next {
 // met starts the peer on a connection, as the given side of TLS if there is TLS.
 func (p *peer) met(end *simnet.End, role tlsbridge.Role) {
 	p.end, p.metAt = end, p.w.net.Now()
-	if p.w.tls != nil {
+	if p.w.tls != nil && !p.bare {
 		p.end = p.secured(end, role)
 	}
 	p.w.net.Add(&reader{p, p.metAt})

@@ -35,7 +35,7 @@ func (s script) play(t *testing.T, over transport) *peer {
 			}
 			cfg.Limits = s.limits
 			w.custom = s.program
-			w.rec.most, w.calm = 0, true
+			w.calm = true
 		},
 		play: func(w *world) {
 			p = w.add("peer", append([]op{dial(func(w *world) int { return w.port[s.port] })}, s.ops...)...)

@@ -112,7 +112,9 @@ func (w *world) run(sc scenario) {
 	}
 	w.net = simnet.New(nc)
 	cfg.kernel = w.net
-	w.rec.most = cfg.Limits.SendQueue + headRoom // a handshake or close frame in the cork is not asked
+	if n := cfg.Limits.SendQueue; n > 0 {
+		w.rec.most = n + headRoom // a handshake or close frame in the cork is not asked
+	}
 	e, err := New(cfg)
 	if err == nil {
 		e.steps = lateWorkers{e.steps, w.rng}

@@ -176,7 +176,7 @@ func connectTo(t *testing.T, over transport, limits Limits, a simnet.Answer, ops
 	simulate(t, scenario{name: t.Name(), over: over, config: func(w *world, nc *simnet.Config, cfg *Config) {
 		nc.Faults, nc.Buffer = simnet.Faults{}, 1<<20
 		cfg.Limits = limits
-		w.rec.most, w.calm = 0, true
+		w.calm = true
 		a.Accepted = func(end *simnet.End) {
 			p := w.add("server", append([]op{shaken()}, ops...)...)
 			p.frames.masked, p.scan = true, scanFrames

@@ -29,27 +29,36 @@ type tlsEnd struct {
 	*simnet.End
 	p      *peer
 	tls    tlsbridge.Conn
-	in     []byte // has come and was not opened yet
-	out    []byte // is sealed and was not sent yet
-	record int    // how much plaintext goes into a record
-	mute   bool   // says nothing more
-	said   bool   // close_notify is in out, or gone
-	fin    bool   // ... and FIN is to follow it
-	heard  bool   // close_notify has come
+	role   tlsbridge.Role
+	forger *forger // makes the records, if set
+	in     []byte  // has come and was not opened yet
+	out    []byte  // is sealed and was not sent yet
+	record int     // how much plaintext goes into a record
+	mute   bool    // says nothing more
+	said   bool    // close_notify is in out, or gone
+	fin    bool    // ... and FIN is to follow it
+	heard  bool    // close_notify has come
 	err    error
 }
 
 // secured puts TLS on a connection that has been made.
 func (p *peer) secured(end *simnet.End, role tlsbridge.Role) *tlsEnd {
 	w := p.w
-	e := &tlsEnd{End: end, p: p, record: tlsbridge.RecordMost}
+	e := &tlsEnd{End: end, p: p, role: role, record: tlsbridge.RecordMost}
 	if !w.calm && w.rng.IntN(2) == 0 {
 		e.record = 1 + w.rng.IntN(1<<w.rng.IntN(8))
 	}
 	if w.big {
 		e.record = max(e.record, 1000)
 	}
-	e.tls.Init(role, p.tuned(w.peerConfig(role)), nil, nil)
+	cfg := w.peerConfig(role)
+	if p.tune != nil {
+		p.tune(cfg)
+	}
+	if p.forger || !w.calm && w.rng.IntN(4) == 0 {
+		e.forge(cfg)
+	}
+	e.tls.Init(role, cfg, nil, nil)
 	if role == tlsbridge.Client {
 		e.shake()
 		if !w.calm && w.rng.IntN(3) == 0 {
@@ -159,14 +168,35 @@ func (e *tlsEnd) Send(b []byte) int {
 		if e.p.w.rng.IntN(4) == 0 {
 			size = 1 + e.p.w.rng.IntN(size)
 		}
-		var err error
-		if e.out, err = e.tls.Seal(e.out, rest[:size]); err != nil {
-			e.fail(err)
+		if e.seal(rest[:size]); e.err != nil {
 			return n
 		}
 		rest = rest[size:]
 	}
 	return n
+}
+
+// seal makes a record of b.
+func (e *tlsEnd) seal(b []byte) {
+	if f := e.forging(); f != nil {
+		e.sprinkle(f)
+		e.out = f.append(e.out, recordData, string(b))
+		return
+	}
+	var err error
+	if e.out, err = e.tls.Seal(e.out, b); err != nil {
+		e.fail(err)
+	}
+}
+
+// sayBye is close_notify.
+func (e *tlsEnd) sayBye() {
+	e.said = true
+	if f := e.forging(); f != nil && e.err == nil {
+		e.out = f.append(e.out, recordAlert, closeNotify)
+		return
+	}
+	e.out = e.tls.CloseNotify(e.out)
 }
 
 func (e *tlsEnd) Shut() bool { return e.End.Shut() || e.said || e.err != nil }
@@ -181,16 +211,15 @@ func (e *tlsEnd) CloseWrite() {
 		return
 	}
 	if !e.said {
-		e.said, e.fin = true, e.p.w.rng.IntN(3) > 0
-		e.out = e.tls.CloseNotify(e.out)
+		e.fin = e.p.w.rng.IntN(3) > 0
+		e.sayBye()
 	}
 }
 
 // Close leaves. What does not fit is not waited for.
 func (e *tlsEnd) Close() {
 	if !e.said && e.tls.Secured() {
-		e.said = true
-		e.out = e.tls.CloseNotify(e.out)
+		e.sayBye()
 	}
 	e.End.Send(e.out)
 	e.out, e.fin = nil, false

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"testing"
@@ -116,12 +115,4 @@ func inPieces(records []byte, most int) (out []byte) {
 		records = records[n:]
 	}
 	return out
-}
-
-// tuned is cfg as the peer wants it.
-func (p *peer) tuned(cfg *tls.Config) *tls.Config {
-	if p.tune != nil {
-		p.tune(cfg)
-	}
-	return cfg
 }
