@@ -15,7 +15,7 @@ import (
 	"github.com/penstock-go/penstock/internal/wstest"
 )
 
-// The clients of other libraries against examples/echo.
+// The clients of other libraries against examples/echo, by TCP and by TLS.
 
 // forEach runs f for every library, connected to url.
 func forEach(t *testing.T, url string, f func(t *testing.T, c peer)) {
@@ -41,79 +41,89 @@ func comesBack(t *testing.T, c peer, text bool, want []byte) {
 }
 
 func TestClientsEcho(t *testing.T) {
-	forEach(t, startEcho(t).url, func(t *testing.T, c peer) {
-		for _, size := range []int{0, 1, 125, 126, 127, 4096, 65535, 65536, 1 << 20} {
-			for _, text := range []bool{true, false} {
-				want := bytes.Repeat([]byte("m"), size)
-				if err := c.write(text, want); err != nil {
-					t.Fatal(err)
+	withEcho(t, func(t *testing.T, p *process) {
+		forEach(t, p.url, func(t *testing.T, c peer) {
+			for _, size := range []int{0, 1, 125, 126, 127, 4096, 65535, 65536, 1 << 20} {
+				for _, text := range []bool{true, false} {
+					want := bytes.Repeat([]byte("m"), size)
+					if err := c.write(text, want); err != nil {
+						t.Fatal(err)
+					}
+					comesBack(t, c, text, want)
 				}
-				comesBack(t, c, text, want)
 			}
-		}
+		})
 	})
 }
 
 func TestClientsFragments(t *testing.T) {
-	forEach(t, startEcho(t).url, func(t *testing.T, c peer) {
-		long := bytes.Repeat([]byte("long "), 5000)
-		for _, text := range []bool{true, false} {
-			if err := c.fragments(text, []byte("frag"), nil, long, []byte("ments")); err != nil {
-				t.Fatal(err)
+	withEcho(t, func(t *testing.T, p *process) {
+		forEach(t, p.url, func(t *testing.T, c peer) {
+			long := bytes.Repeat([]byte("long "), 5000)
+			for _, text := range []bool{true, false} {
+				if err := c.fragments(text, []byte("frag"), nil, long, []byte("ments")); err != nil {
+					t.Fatal(err)
+				}
+				comesBack(t, c, text, []byte("frag"+string(long)+"ments"))
 			}
-			comesBack(t, c, text, []byte("frag"+string(long)+"ments"))
-		}
+		})
 	})
 }
 
 func TestClientsLargest(t *testing.T) {
-	forEach(t, startEcho(t).url, func(t *testing.T, c peer) {
-		want := bytes.Repeat([]byte("0123456789abcdef"), 64<<20/16)
-		sent := make(chan error, 1)
-		go func() { sent <- c.write(false, want) }()
-		comesBack(t, c, false, want)
-		if err := <-sent; err != nil {
-			t.Error(err)
-		}
+	withEcho(t, func(t *testing.T, p *process) {
+		forEach(t, p.url, func(t *testing.T, c peer) {
+			want := bytes.Repeat([]byte("0123456789abcdef"), 64<<20/16)
+			sent := make(chan error, 1)
+			go func() { sent <- c.write(false, want) }()
+			comesBack(t, c, false, want)
+			if err := <-sent; err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 
 func TestClientsPing(t *testing.T) {
-	forEach(t, startEcho(t).url, func(t *testing.T, c peer) {
-		if err := c.ping(strings.Repeat("p", 125)); err != nil {
-			t.Error(err)
-		}
+	withEcho(t, func(t *testing.T, p *process) {
+		forEach(t, p.url, func(t *testing.T, c peer) {
+			if err := c.ping(strings.Repeat("p", 125)); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 
 func TestClientsSubprotocol(t *testing.T) {
-	p := startEcho(t)
-	for _, l := range libraries {
-		for want, offers := range map[string][]string{"echo-protocol": {"first", "echo-protocol"}, "": {"first", "second"}} {
-			t.Run(l.name+"/"+want, func(t *testing.T) {
-				c, err := l.dial(p.url, offers...)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.drop()
-				if c.subprotocol() != want {
-					t.Errorf("agreed on %q", c.subprotocol())
-				}
-			})
+	withEcho(t, func(t *testing.T, p *process) {
+		for _, l := range libraries {
+			for want, offers := range map[string][]string{"echo-protocol": {"first", "echo-protocol"}, "": {"first", "second"}} {
+				t.Run(l.name+"/"+want, func(t *testing.T) {
+					c, err := l.dial(p.url, offers...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer c.drop()
+					if c.subprotocol() != want {
+						t.Errorf("agreed on %q", c.subprotocol())
+					}
+				})
+			}
 		}
-	}
+	})
 }
 
 func TestClientsClose(t *testing.T) {
-	p := startEcho(t)
-	for _, test := range closes {
-		forEach(t, p.url, func(t *testing.T, c peer) {
-			code, reason, err := c.shut(test.code, test.reason)
-			if err != nil || code != test.code || reason != test.reason {
-				t.Errorf("%d %q came back as %d %q, %v", test.code, test.reason, code, reason, err)
-			}
-		})
-	}
+	withEcho(t, func(t *testing.T, p *process) {
+		for _, test := range closes {
+			forEach(t, p.url, func(t *testing.T, c peer) {
+				code, reason, err := c.shut(test.code, test.reason)
+				if err != nil || code != test.code || reason != test.reason {
+					t.Errorf("%d %q came back as %d %q, %v", test.code, test.reason, code, reason, err)
+				}
+			})
+		}
+	})
 }
 
 var closes = []struct {
@@ -137,27 +147,30 @@ func closer(s callbacks.Session, r callbacks.Reason, in []byte) error {
 }
 
 func TestServerCloses(t *testing.T) {
-	wstest.NoLeaks(t)
-	addr, stop := serve(t, closer)
-	for _, test := range closes {
-		forEach(t, "ws://"+addr, func(t *testing.T, c peer) {
-			if err := c.write(true, fmt.Appendf(nil, "%d %s", test.code, test.reason)); err != nil {
-				t.Fatal(err)
-			}
-			code, reason, err := c.ended()
-			if err != nil || code != test.code || reason != test.reason {
-				t.Errorf("%d %q came as %d %q, %v", test.code, test.reason, code, reason, err)
-			}
-		})
-	}
-	stop()
+	overBoth(t, func(t *testing.T, x transport) {
+		wstest.NoLeaks(t)
+		addr, stop := x.engine(t, closer)
+		for _, test := range closes {
+			forEach(t, x.scheme("ws")+addr, func(t *testing.T, c peer) {
+				if err := c.write(true, fmt.Appendf(nil, "%d %s", test.code, test.reason)); err != nil {
+					t.Fatal(err)
+				}
+				code, reason, err := c.ended()
+				if err != nil || code != test.code || reason != test.reason {
+					t.Errorf("%d %q came as %d %q, %v", test.code, test.reason, code, reason, err)
+				}
+			})
+		}
+		stop()
+	})
 }
 
-// serve runs an engine with one protocol in this process.
-func serve(t *testing.T, f callbacks.Callback) (addr string, stop func()) {
+// engine runs an engine with one protocol in this process.
+func (x transport) engine(t *testing.T, f callbacks.Callback) (addr string, stop func()) {
 	t.Helper()
 	e := newEngine(t, engine.Config{Vhosts: []engine.Vhost{{
 		Listen:    []string{"tcp://127.0.0.1:0"},
+		TLS:       x.server(t),
 		Protocols: []callbacks.Protocol{{Callback: f}},
 	}}})
 	return e.Addrs()[0].String(), e.stop
@@ -192,19 +205,21 @@ func newEngine(t *testing.T, cfg engine.Config) *runningEngine {
 }
 
 func TestManyClientsAtOnce(t *testing.T) {
-	p := startEcho(t, "-loops", "2")
-	const each, rounds = 20, 20
-	var wg sync.WaitGroup
-	for _, l := range libraries {
-		for i := range each {
-			wg.Go(func() {
-				if err := converse(l, p.url, fmt.Sprintf("%s %d", l.name, i), rounds); err != nil {
-					t.Errorf("%s %d: %v", l.name, i, err)
-				}
-			})
+	overBoth(t, func(t *testing.T, x transport) {
+		p := x.startEcho(t, "-loops", "2")
+		const each, rounds = 20, 20
+		var wg sync.WaitGroup
+		for _, l := range libraries {
+			for i := range each {
+				wg.Go(func() {
+					if err := converse(l, p.url, fmt.Sprintf("%s %d", l.name, i), rounds); err != nil {
+						t.Errorf("%s %d: %v", l.name, i, err)
+					}
+				})
+			}
 		}
-	}
-	wg.Wait()
+		wg.Wait()
+	})
 }
 
 // converse has messages of its own echoed, of growing length.

@@ -40,7 +40,8 @@ func run(m *testing.M) int {
 // process is a running examples/echo.
 type process struct {
 	addr string
-	url  string
+	base string // http or https
+	url  string // ws or wss
 
 	t       testing.TB
 	cmd     *exec.Cmd
@@ -71,8 +72,10 @@ func startEchoOn(t testing.TB, addr string, args ...string) *process {
 	if err != nil {
 		t.Fatalf("examples/echo printed %q, %v", line, err)
 	}
-	p.addr = strings.Trim(strings.TrimPrefix(line, "http://"), "/\n")
-	p.url = "ws://" + p.addr + "/"
+	scheme, addr, _ := strings.Cut(strings.TrimRight(line, "/\n"), "://")
+	p.addr = addr
+	p.base = scheme + "://" + addr
+	p.url = "ws" + strings.TrimPrefix(p.base, "http") + "/"
 	go func() {
 		rest, _ := io.ReadAll(r)
 		err := cmd.Wait()

@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -21,13 +20,7 @@ func (k *talker) line() string { return strings.Repeat("line ", 1+k.round*k.roun
 
 func TestManyOfOurClients(t *testing.T) {
 	wstest.NoLeaks(t)
-	for _, s := range servers {
-		t.Run(s.name, func(t *testing.T) {
-			h := httptest.NewServer(s.handler)
-			defer h.Close()
-			manyClients(t, h.URL, 200)
-		})
-	}
+	forEachServer(t, func(t *testing.T, url string) { manyClients(t, url, 200) })
 }
 
 func manyClients(t *testing.T, url string, n int) {
@@ -57,7 +50,7 @@ func manyClients(t *testing.T, url string, n int) {
 		return nil
 	}
 	e := newEngine(t, engine.Config{Loops: 2, Vhosts: []engine.Vhost{{
-		Protocols: []callbacks.Protocol{{Callback: callbacks.WithState(talk)}},
+		Protocols: []callbacks.Protocol{{Callback: callbacks.WithState(talk)}}, ClientTLS: ours(),
 	}}})
 	info, err := engine.ParseClientURL("ws" + strings.TrimPrefix(url, "http"))
 	if err != nil {

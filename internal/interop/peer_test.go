@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"time"
 
 	coder "github.com/coder/websocket"
@@ -44,7 +45,7 @@ func deadline() time.Time { return time.Now().Add(wstest.Patience) }
 type gorillaPeer struct{ *websocket.Conn }
 
 func dialGorilla(url string, protocols ...string) (peer, error) {
-	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: wstest.Patience, EnableCompression: true}
+	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: wstest.Patience, EnableCompression: true, TLSClientConfig: trust()}
 	c, _, err := d.Dial(url, nil)
 	if err != nil {
 		return nil, err
@@ -137,7 +138,8 @@ type coderPeer struct {
 
 func dialCoder(url string, protocols ...string) (peer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), wstest.Patience)
-	c, _, err := coder.Dial(ctx, url, &coder.DialOptions{Subprotocols: protocols, CompressionMode: coder.CompressionContextTakeover})
+	c, _, err := coder.Dial(ctx, url, &coder.DialOptions{Subprotocols: protocols, CompressionMode: coder.CompressionContextTakeover,
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: trust()}}})
 	if err != nil {
 		cancel()
 		return nil, err
@@ -230,7 +232,7 @@ type gobwasPeer struct {
 func dialGobwas(url string, protocols ...string) (peer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), wstest.Patience)
 	defer cancel()
-	c, br, hs, err := ws.Dialer{Protocols: protocols}.Dial(ctx, url)
+	c, br, hs, err := ws.Dialer{Protocols: protocols, TLSConfig: trust()}.Dial(ctx, url)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ import (
 	"github.com/penstock-go/penstock/internal/wstest"
 )
 
-// Our client against the servers of other libraries.
+// Our client against the servers of other libraries, by TCP and by TLS.
 
 // A server echoes, but for text that begins with a command:
 //
@@ -178,7 +177,7 @@ func connect(t *testing.T, url string, offer ...string) *client {
 	t.Helper()
 	c := &client{t: t, open: make(chan string, 1), messages: make(chan message, 100), ended: make(chan end, 1)}
 	e := newEngine(t, engine.Config{Loops: 1, Limits: engine.Limits{Message: 64 << 20, SendQueue: 128 << 20},
-		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: c.callback}}}}})
+		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: c.callback}}, ClientTLS: ours()}}})
 	info, err := engine.ParseClientURL("ws" + strings.TrimPrefix(url, "http"))
 	if err != nil {
 		t.Fatal(err)
@@ -221,9 +220,7 @@ func (c *client) hears(kind callbacks.Kind, want string) {
 func forEachServer(t *testing.T, f func(t *testing.T, url string)) {
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
-			h := httptest.NewServer(s.handler)
-			defer h.Close()
-			f(t, h.URL)
+			overBoth(t, func(t *testing.T, x transport) { f(t, x.serve(t, s.handler)) })
 		})
 	}
 }
@@ -346,27 +343,28 @@ func TestOurClientIsRefused(t *testing.T) {
 		},
 	} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
-			h := httptest.NewServer(handler)
-			defer h.Close()
-			got := wait(t, connect(t, h.URL).ended)
-			var failure *engine.HandshakeError
-			if !got.failed || !errors.As(got.err, &failure) || failure.Status != status {
-				t.Errorf("ended as %+v", got)
-			}
+			overBoth(t, func(t *testing.T, x transport) {
+				got := wait(t, connect(t, x.serve(t, handler)).ended)
+				var failure *engine.HandshakeError
+				if !got.failed || !errors.As(got.err, &failure) || failure.Status != status {
+					t.Errorf("ended as %+v", got)
+				}
+			})
 		})
 	}
 }
 
 func TestOurClientIsDroppedInTheHandshake(t *testing.T) {
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		c, _, _ := w.(http.Hijacker).Hijack()
-		_, _ = c.Write([]byte("HTTP/1.1 101 Switching"))
-		_ = c.Close()
-	}))
-	defer h.Close()
-	if got := wait(t, connect(t, h.URL).ended); !got.failed || got.err == nil {
-		t.Errorf("ended as %+v", got)
-	}
+	overBoth(t, func(t *testing.T, x transport) {
+		url := x.serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c, _, _ := w.(http.Hijacker).Hijack()
+			_, _ = c.Write([]byte("HTTP/1.1 101 Switching"))
+			_ = c.Close()
+		}))
+		if got := wait(t, connect(t, url).ended); !got.failed || got.err == nil {
+			t.Errorf("ended as %+v", got)
+		}
+	})
 }
 
 // RFC 6455 5.3: the key is new for every frame, and not to be foretold.
