@@ -120,6 +120,23 @@ func TestNoAnswerRefuses(t *testing.T) {
 	})
 }
 
+// TestCancelAnswers wants Ask to return, so that a callback can end.
+func TestCancelAnswers(t *testing.T) {
+	noCoroutineLeft(t)
+	var answer error
+	sc, cc := configs(0)
+	p := newPair(sc, cc)
+	cc.VerifyConnection = func(st tls.ConnectionState) error {
+		answer = p.client.Ask(st)
+		return answer
+	}
+	r := p.client.Step(p.server.Step(p.client.Step(nil).Output).Output)
+	p.server.Cancel()
+	if p.client.Cancel(); r.Status != Asking || answer != ErrCancelled {
+		t.Errorf("%+v, then Ask returned %v", r, answer)
+	}
+}
+
 // TestGoexitInACallback ends the goroutine that called Step, and must not look
 // like success to the next.
 func TestGoexitInACallback(t *testing.T) {

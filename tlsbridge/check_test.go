@@ -6,7 +6,9 @@ import (
 	"testing"
 )
 
-func first[A, B any](a A, _ B) A  { return a }
+func first[A, B any](a A, _ B) A         { return a }
+func third[A, B, C any](_ A, _ B, c C) C { return c }
+
 func second[A, B any](_ A, b B) B { return b }
 
 // must is for what does not fail on a sound connection.

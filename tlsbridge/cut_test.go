@@ -163,6 +163,9 @@ func TestAskLeavesTheRest(t *testing.T) {
 	p.toServer = p.client.Step(nil).Output
 	flight := p.server.Step(p.toServer).Output
 	r := p.client.Step(flight)
+	if p.client.in != nil {
+		t.Error("the caller's bytes are kept")
+	}
 	if rest := flight[r.Used:]; r.Status != Asking || Whole(rest) != len(rest) || len(rest) == 0 {
 		t.Fatalf("%+v, and %x is left", r, rest)
 	}
@@ -170,6 +173,9 @@ func TestAskLeavesTheRest(t *testing.T) {
 	more := p.client.Step(nil)
 	if more.Status != More || more.Used != 0 {
 		t.Fatalf("%+v", more)
+	}
+	if p.client.State().Version != 0 || p.client.in != nil {
+		t.Errorf("the question is over, and State says %+v; %d bytes are kept", p.client.State(), len(p.client.in))
 	}
 	for rest := flight[r.Used:]; len(rest) > 0; rest = rest[firstOf(rest):] {
 		r = p.client.Step(rest[:firstOf(rest)])

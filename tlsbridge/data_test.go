@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"testing"
+
+	"github.com/penstock-go/penstock/internal/invariant"
 )
 
 func TestMessagesOfEveryLength(t *testing.T) {
@@ -94,12 +96,12 @@ func TestCloseNotifyBehindData(t *testing.T) {
 		if _, err := p.client.Seal(nil, []byte("more")); err == nil {
 			t.Error("data behind close_notify")
 		}
-		records = append(records, "whatever"...)
+		records = append(records, typeApplication, 3, 3, 0) // RFC 8446 6.1: to be ignored
 		got, used, err := p.server.Open(nil, records)
 		if string(got) != "the last words" || used != len(records) || err != io.EOF {
 			t.Fatalf("%q, %d used of %d, %v", got, used, len(records), err)
 		}
-		if got, _, err := p.server.Open(nil, records); len(got) != 0 || err != io.EOF {
+		if got, used, err := p.server.Open(nil, records); len(got) != 0 || used != len(records) || err != io.EOF {
 			t.Errorf("again: %q, %v", got, err)
 		}
 		carry(t, p.server, p.client, pattern(100_000)) // half-closed
@@ -154,4 +156,29 @@ func TestReplayedAndLostRecordsAreErrors(t *testing.T) {
 			t.Errorf("%q behind a gap", got)
 		}
 	})
+}
+
+// TestDataWaitsForTheHandshake wants no handshake to begin on the quiet.
+func TestDataWaitsForTheHandshake(t *testing.T) {
+	p := newPair(configs(0))
+	flight := p.client.Step(nil).Output
+	defer p.client.Cancel()
+	for name, use := range map[string]func() error{
+		"Open":                            func() error { return third(p.server.Open(nil, flight)) },
+		"Seal":                            func() error { return second(p.server.Seal(nil, flight)) },
+		"Open, of a client in the middle": func() error { return third(p.client.Open(nil, flight)) },
+		"Seal, of a client in the middle": func() error { return second(p.client.Seal(nil, flight)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if v := recover(); v == nil == invariant.Enabled {
+					t.Errorf("it panicked with %v", v)
+				}
+			}()
+			wantErrorWith(t, use(), "the handshake is not done")
+		})
+	}
+	if out := p.server.CloseNotify([]byte("before")); string(out) != "before" || len(p.server.Output()) != 0 {
+		t.Errorf("a close_notify before the handshake: %x", out)
+	}
 }

@@ -79,7 +79,7 @@ func (c *Conn) unread() int {
 // takeBack leaves the tls.Conn without a slice of the caller's, and without
 // memory that it does not need until the next record.
 func (c *Conn) takeBack() {
-	c.in, c.cut = nil, 0
+	c.in = nil
 	if !inside.known {
 		return
 	}

@@ -91,7 +91,7 @@ func HelloWhole(b []byte) bool {
 			copy(head[have:], b[headerLen:n])
 		}
 		have += n - headerLen
-		if head[0] != typeClientHello || have >= len(head) && have >= helloLen(head) {
+		if head[0] != typeClientHello || have >= helloLen(head) {
 			return true
 		}
 		b = b[n:]
@@ -99,8 +99,8 @@ func HelloWhole(b []byte) bool {
 	return true
 }
 
-// helloLen is how long a handshake message is, with its head; 0 if it is longer
-// than crypto/tls allows.
+// helloLen is how long a handshake message is at least, with its head, which may
+// be there in part; 0 if it is longer than crypto/tls allows.
 func helloLen(head [4]byte) int {
 	n := int(head[1])<<16 | int(head[2])<<8 | int(head[3])
 	if n > helloMost {
@@ -112,5 +112,5 @@ func helloLen(head [4]byte) int {
 // Sealed returns how long n bytes of plaintext are at most once they are sealed.
 func Sealed(n int) int {
 	records := (n + RecordMost - 1) / RecordMost
-	return n + max(records, 1)*recordOverhead
+	return n + records*recordOverhead
 }

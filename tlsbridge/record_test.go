@@ -45,11 +45,10 @@ func helloByTheBook(b []byte) bool {
 		if message[0] != 1 {
 			return true
 		}
-		if len(message) >= 4 {
-			want := int(binary.BigEndian.Uint32(message) & 0xffffff)
-			if want > 65536 || len(message)-4 >= want {
-				return true
-			}
+		head := slices.Concat(message, make([]byte, 3)) // a length that is there in part is at least that
+		want := int(binary.BigEndian.Uint32(head) & 0xffffff)
+		if want > 65536 || len(message)-4 >= want {
+			return true
 		}
 	}
 	return true
@@ -140,6 +139,11 @@ func TestWhatIsNoHello(t *testing.T) {
 		"too long a record":        {"\x16\x03\x01\x48\x01", true},
 		"the longest message":      {"\x16\x03\x01\x00\x04\x01\x01\x00\x00", false},
 		"too long a message":       {"\x16\x03\x01\x00\x04\x01\x01\x00\x01", true},
+		"half its length":          {"\x16\x03\x01\x00\x02\x01\x01", false},
+		"half its length, already": {"\x16\x03\x01\x00\x02\x01\x02", true},
+		"then an empty record":     {"\x16\x03\x01\x00\x01\x01\x16\x03\x01\x00\x00", true},
+		"then too long a record":   {"\x16\x03\x01\x00\x01\x01\x16\x03\x01\x48\x01\x00", true},
+		"then another version":     {"\x16\x03\x01\x00\x01\x01\x16\x10\x01\x00\x01\x00", true},
 		"an empty message":         {"\x16\x03\x01\x00\x04\x01\x00\x00\x00", true},
 		"an alert behind the half": {"\x16\x03\x01\x00\x04\x01\x00\x00\x09\x15", true},
 	} {
