@@ -1,0 +1,216 @@
+package engine_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/engine"
+)
+
+// TestCloseNotifyIsSent before FIN, however the session is closed: crypto/tls
+// returns io.EOF then, and io.ErrUnexpectedEOF when the data may have been cut.
+func TestCloseNotifyIsSent(t *testing.T) {
+	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch {
+		case r == callbacks.HTTP && string(in) == "/abort":
+			return errors.Join(s.Respond(200, "", []byte("bye")), callbacks.ErrClose)
+		case r == callbacks.HTTP:
+			return s.Respond(200, "", []byte("bye"))
+		case r == callbacks.Receive:
+			return s.Close(4000, "enough")
+		}
+		return nil
+	})
+	for name, request := range map[string]string{
+		"Connection: close": "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+		"HTTP/1.0":          "GET / HTTP/1.0\r\n\r\n",
+		"ErrClose":          "GET /abort HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		p := v.dialTLS(t, trust())
+		p.send(request).want(200, "bye")
+		if rest, err := io.ReadAll(p.r); err != nil || len(rest) > 0 {
+			t.Errorf("%s: %q, %v", name, rest, err)
+		}
+		if b, err := io.ReadAll(p.tcp); err != nil || len(b) > 0 {
+			t.Errorf("%s: behind close_notify came %q, %v", name, b, err)
+		}
+	}
+	bad := v.dialTLS(t, trust())
+	bad.send("nonsense\r\n\r\n")
+	if r, _ := bad.response("GET"); r.StatusCode != 400 {
+		t.Error(r.Status)
+	}
+	bad.wantEOF()
+	w := v.dialTLS(t, trust()).upgradeTLS()
+	w.frame(ws.OpText, true, "x").wantFrames(closeFrame(4000, "enough"))
+	w.frame(ws.OpClose, true, "\x0f\xa0").wantEOF()
+	idle := v.dialTLS(t, trust())
+	idle.send(get("/")).want(200, "bye")
+	v.stop() // the engine's drain is an orderly end, too
+	idle.wantEOF()
+}
+
+// TestPeersCloseNotify is the end of its data and not of the connection: what was
+// asked is answered.
+func TestPeersCloseNotify(t *testing.T) {
+	asked := make(chan callbacks.Handle, 1)
+	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch {
+		case r == callbacks.HTTP && string(in) == "/later":
+			s.Hold()
+			asked <- s.Handle()
+		case r == callbacks.HTTPBodyCompletion, r == callbacks.HTTP && s.Request().Framing().Empty():
+			return s.Respond(200, "", []byte("answered "+string(s.Request().Path())))
+		}
+		return nil
+	})
+	p := v.dialTLS(t, trust())
+	p.send(get("/one"), get("/two"), "POST /three HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+	if err := p.tls.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/one", "/two", "/three"} {
+		p.want(200, "answered "+path)
+	}
+	p.wantEOF()
+
+	late := v.dialTLS(t, trust())
+	late.send(get("/later"), get("/behind"))
+	_ = late.tls.CloseWrite()
+	h := receive(t, "the request", asked)
+	if err := h.Post(func(s callbacks.Session) error { return s.Respond(200, "", []byte("late")) }); err != nil {
+		t.Fatal(err)
+	}
+	late.want(200, "late")
+	late.want(200, "answered /behind")
+	late.wantEOF()
+}
+
+// hangUp waits for the server's end and closes.
+func (p *tlsPeer) hangUp() error {
+	_, err := io.Copy(io.Discard, p.r)
+	_ = p.tcp.Close()
+	return err
+}
+
+// rawEnds collects what a raw session received and how it ended.
+type rawEnds struct {
+	data string
+	err  error
+}
+
+func rawCollector(ends chan<- rawEnds) callbacks.Callback {
+	return func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.RawAdopt:
+			s.SetUserData("")
+		case callbacks.RawRX:
+			s.SetUserData(s.UserData().(string) + string(in))
+		case callbacks.RawClose:
+			ends <- rawEnds{s.UserData().(string), s.Err()}
+		}
+		return nil
+	}
+}
+
+// TestRawEndings: close_notify is a good end, and a FIN without it is not, for
+// anybody on the way can send that (RFC 8446 6.1).
+func TestRawEndings(t *testing.T) {
+	ends := make(chan rawEnds, 1)
+	v := serveRawTLS(t, engine.Limits{}, rawCollector(ends))
+	for name, c := range map[string]struct {
+		end  func(p *tlsPeer)
+		want error
+	}{
+		"close_notify":           {func(p *tlsPeer) { _ = p.tls.CloseWrite() }, nil},
+		"close_notify and FIN":   {func(p *tlsPeer) { _ = p.tls.CloseWrite(); _ = p.tcp.CloseWrite() }, nil},
+		"FIN":                    {func(p *tlsPeer) { _ = p.tcp.CloseWrite() }, engine.ErrCutShort},
+		"FIN in a record":        {func(p *tlsPeer) { _, _ = io.WriteString(p.tcp, "\x17\x03\x03\x00\x40half"); _ = p.tcp.CloseWrite() }, engine.ErrCutShort},
+		"FIN in a record's head": {func(p *tlsPeer) { _, _ = io.WriteString(p.tcp, "\x17\x03"); _ = p.tcp.CloseWrite() }, engine.ErrCutShort},
+	} {
+		p := v.dialTLS(t, trust())
+		p.send("first ", "second")
+		c.end(p)
+		_ = p.hangUp()
+		got := receive(t, "RawClose", ends)
+		if got.data != "first second" || !errors.Is(got.err, c.want) || c.want == nil && got.err != nil {
+			t.Errorf("%s: %+v, want %v", name, got, c.want)
+		}
+		if c.want != nil && !errors.Is(got.err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: %v is no io.ErrUnexpectedEOF", name, got.err)
+		}
+	}
+	p := v.dialTLS(t, trust())
+	p.send("data")
+	_, _ = io.WriteString(p.tcp, "\x17\x03\x03\x00\x20"+strings.Repeat("x", 32)) // not what the keys make
+	if err := p.hangUp(); err == nil || !strings.Contains(err.Error(), "bad record MAC") {
+		t.Errorf("a forged record: the client was told %v", err)
+	}
+	if got := receive(t, "RawClose", ends); got.data != "data" || got.err == nil || errors.Is(got.err, engine.ErrCutShort) {
+		t.Errorf("a forged record: %+v", got)
+	}
+}
+
+// TestCutShortInABody: HTTP and WebSocket know by themselves where a message ends.
+func TestCutShortInABody(t *testing.T) {
+	ends := make(chan error, 1)
+	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.HTTPBodyCompletion:
+			t.Error("half a body is complete")
+		case callbacks.ClosedHTTP:
+			ends <- s.Err()
+		}
+		return nil
+	})
+	for name, body := range map[string]string{
+		"Content-Length": "Content-Length: 10\r\n\r\nhalf",
+		"chunked":        "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+	} {
+		for _, end := range []func(p *tlsPeer){
+			func(p *tlsPeer) { _ = p.tcp.CloseWrite() },
+			func(p *tlsPeer) { _ = p.tls.CloseWrite() },
+		} {
+			p := v.dialTLS(t, trust())
+			p.send("POST / HTTP/1.1\r\nHost: a\r\n", body)
+			end(p)
+			if r, err := http.ReadResponse(p.r, nil); err == nil && r.StatusCode < 400 {
+				t.Errorf("%s: half a request was answered with %s", name, r.Status)
+			}
+			_ = p.hangUp()
+			if err := receive(t, "ClosedHTTP", ends); err == nil {
+				t.Errorf("%s: it ended without an error", name)
+			}
+		}
+	}
+}
+
+// TestCutShortWebSocket is 1006 with FIN and with close_notify alone.
+func TestCutShortWebSocket(t *testing.T) {
+	codes := make(chan ws.StatusCode, 1)
+	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		if r == callbacks.Closed {
+			code, _ := s.CloseStatus()
+			codes <- code
+		}
+		return nil
+	})
+	for name, end := range map[string]func(p *tlsPeer){
+		"FIN":          func(p *tlsPeer) { _ = p.tcp.CloseWrite() },
+		"close_notify": func(p *tlsPeer) { _ = p.tls.CloseWrite() },
+		"RST":          func(p *tlsPeer) { _ = p.tcp.SetLinger(0); _ = p.tcp.Close() },
+	} {
+		p := v.dialTLS(t, trust()).upgradeTLS()
+		p.frame(ws.OpText, false, "half a message")
+		end(p)
+		_ = p.hangUp()
+		if code := receive(t, "Closed", codes); code != ws.StatusAbnormalClosure {
+			t.Errorf("%s: closed with %d", name, code)
+		}
+	}
+}
