@@ -98,6 +98,7 @@ func TestALPN(t *testing.T) {
 	v := startTLS(t, quick, engine.Vhost{TLS: st, Protocols: []callbacks.Protocol{{Name: "test", Callback: tellTLS}, lines}})
 	v.dialTLS(t, trust(offering("http/1.1"))).wantTold("- localhost http/1.1 -")
 	v.dialTLS(t, trust(offering("h2", "http/1.1"))).wantTold("- localhost http/1.1 -")
+	v.dialTLS(t, trust(offering("http/1.0"))).wantTold("- localhost http/1.0 -")
 	v.dialTLS(t, trust()).wantTold("- localhost - -")
 	p := v.dialTLS(t, trust(offering("lines", "http/1.1")))
 	p.send("hello\n")

@@ -24,9 +24,9 @@ type ServerTLS struct {
 	// Config is the ground on which the other fields are laid; it is cloned. Its
 	// callbacks run on the goroutines of Limits.TLSHandshakeSteps and may block,
 	// but they keep Run from returning until they do. Its NextProtos, if set, are
-	// offered but for "h2", which the engine does not speak; otherwise "http/1.1"
-	// and the names of the vhost's protocols that have a Codec are, and a client
-	// that chooses one of those gets a raw session of it. Session tickets are
+	// offered but for "h2", which the engine does not speak; otherwise "http/1.1",
+	// "http/1.0" and the names of the vhost's protocols that have a Codec are, and a
+	// client that chooses such a name gets a raw session of it. Session tickets are
 	// encrypted with keys that crypto/tls renews daily, unless SetSessionTicketKeys
 	// was called.
 	Config *tls.Config
@@ -115,7 +115,7 @@ func (v *vhost) nextProtos(own []string) []string {
 		}
 	}
 	if v.raw == nil {
-		names = append(names, "http/1.1")
+		names = append(names, "http/1.1", "http/1.0") // the latter is all that some clients of 1.0 offer
 	}
 	return names
 }
