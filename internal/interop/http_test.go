@@ -7,9 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +14,7 @@ import (
 	"github.com/penstock-go/penstock/internal/wstest"
 )
 
-// net/http's client and curl against examples/echo, by TCP and by TLS.
+// net/http's client against examples/echo, by TCP and by TLS.
 
 // newClient is net/http's client with connections of its own.
 func newClient(t *testing.T) *http.Client {
@@ -177,75 +174,5 @@ func pipelineOfThousands(t *testing.T, c *wstest.Conn) {
 	}
 	if err := <-sent; err != nil {
 		t.Error(err)
-	}
-}
-
-// curl runs curl with args and returns what it printed.
-func curl(t *testing.T, args ...string) string {
-	t.Helper()
-	path, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("curl is not installed; on Debian: apt-get install curl")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), wstest.Patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-sS", "--noproxy", "*"}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("curl %q: %v\n%s", args, err, &stderr)
-	}
-	return string(out)
-}
-
-func TestCurl(t *testing.T) {
-	url := "http://" + startEcho(t).addr
-	report := "|%{http_version} %{http_code} %{num_connects}"
-	for _, test := range []struct {
-		name string
-		args []string
-		want string
-	}{
-		{"get", []string{url + "/plain"}, "Hello, World!"},
-		{"http 1.0", []string{"--http1.0", "-w", report, url + "/plain"}, "Hello, World!|1.1 200 1"},
-		{"post", []string{"-d", "a=b", url + "/form"}, "a=b"},
-		{"post in 1.0", []string{"--http1.0", "-d", "a=b", url + "/form"}, "a=b"},
-		{"chunked", []string{"-H", "Transfer-Encoding: chunked", "-d", "in chunks", url + "/x"}, "in chunks"},
-		{"expect", []string{"-H", "Expect: 100-continue", "--expect100-timeout", "20", "-d", "expected", url + "/x"}, "expected"},
-		{"put", []string{"-X", "PUT", "-d", "put", url + "/x"}, "put"},
-		{"three urls", []string{"-w", report, url + "/plain", url + "/plain", url + "/plain"},
-			"Hello, World!|1.1 200 1Hello, World!|1.1 200 0Hello, World!|1.1 200 0"},
-		{"upgrade to h2 is not taken", []string{"--http2", "-w", report, url + "/plain"}, "Hello, World!|1.1 200 1"},
-		{"too long", []string{"-o", os.DevNull, "-w", "%{http_code}", "-H", "X: " + strings.Repeat("y", 100_000), url + "/plain"}, "431"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if got := curl(t, test.args...); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-		})
-	}
-}
-
-func TestCurlHead(t *testing.T) {
-	got := curl(t, "-I", "http://"+startEcho(t).addr+"/plain")
-	if !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") || !strings.Contains(got, "\r\nContent-Length: 13\r\n") ||
-		!strings.HasSuffix(got, "\r\n\r\n") {
-		t.Errorf("got %q", got)
-	}
-}
-
-// curl asks for 100 (Continue) by itself before a body of this size.
-func TestCurlLargeBody(t *testing.T) {
-	url := "http://" + startEcho(t).addr + "/echo"
-	want := bytes.Repeat([]byte("0123456789abcdef"), 16<<20/16)
-	file := filepath.Join(t.TempDir(), "body")
-	if err := os.WriteFile(file, want, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{{"--data-binary", "@" + file}, {"-T", file}, {"-H", "Transfer-Encoding: chunked", "-T", file}} {
-		if got := curl(t, append(args, url)...); got != string(want) {
-			t.Errorf("%q: got %d bytes, or others", args, len(got))
-		}
 	}
 }
