@@ -178,7 +178,7 @@ func connectTo(t *testing.T, over transport, limits Limits, a simnet.Answer, ops
 		cfg.Limits = limits
 		w.calm = true
 		a.Accepted = func(end *simnet.End) {
-			p := w.add("server", append([]op{shaken()}, ops...)...)
+			p := w.add("server", ops...)
 			p.frames.masked, p.scan = true, scanFrames
 			p.met(end, tlsbridge.Server)
 		}
@@ -216,7 +216,7 @@ func TestTimeoutsOfAClient(t *testing.T) {
 			}
 		})
 		t.Run("no answer to the handshake", func(t *testing.T) {
-			e, after := connectTo(t, over, limits, simnet.Answer{After: time.Second}, vanish())
+			e, after := connectTo(t, over, limits, simnet.Answer{After: time.Second}, shaken(), vanish())
 			if !about(after, 6*time.Second) || !errors.Is(e.err, ErrHandshakeTimeout) {
 				t.Errorf("%+v after %v", e, after)
 			}

@@ -145,8 +145,9 @@ func TestFloodsOfNothing(t *testing.T) {
 		"KeyUpdates": {recordHandshake, keyUpdate}, "KeyUpdates that ask for one": {recordHandshake, keyUpdateMe}} {
 		t.Run(name, func(t *testing.T) {
 			var e end
+			flood := sendRecords(t, 1000, func(f *forger, b []byte) []byte { return f.append(b, r.kind, r.data) })
 			p := script{program: ending(&e), peer: (*peer).forges, ops: []op{sendNow(getRequest),
-				await("the answer", func(p *peer) bool { return len(p.got) > 0 }), sendRecords(t, 1000, func(f *forger, b []byte) []byte { return f.append(b, r.kind, r.data) }), ended()}}.play(t, overTLS)
+				await("the answer", func(p *peer) bool { return len(p.got) > 0 }), flood, ended()}}.play(t, overTLS)
 			far := p.end.(*tlsEnd)
 			if e.why != callbacks.ClosedHTTP || e.err == nil || far.err == nil || !strings.Contains(far.err.Error(), "remote error") {
 				t.Errorf("the program heard %+v, the peer %v", e, far.err)
