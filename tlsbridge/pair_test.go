@@ -174,6 +174,9 @@ func carry(t testing.TB, from, to *Conn, message []byte) {
 	if err != nil || used != len(sealed) || !bytes.Equal(got, message) {
 		t.Fatalf("%d bytes arrived of %d, %d used of %d: %v", len(got), len(message), used, len(sealed), err)
 	}
+	if to.in != nil {
+		t.Error("Open keeps the caller's bytes")
+	}
 }
 
 // part says goodbye on both sides.
