@@ -2,6 +2,9 @@ package interop
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"os"
 	"os/exec"
 	"strings"
@@ -37,7 +40,8 @@ func browser(t *testing.T) context.Context {
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(900, 700),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("ignore-certificate-errors-spki-list", pin(t)))
 	ctx, cancelTab := chromedp.NewContext(ctx)
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(ctx) // waits for the end of the process
@@ -47,6 +51,17 @@ func browser(t *testing.T) context.Context {
 		_ = os.RemoveAll(profile)
 	})
 	return ctx
+}
+
+// pin is what Chromium takes for a certificate of echoKey, whoever issued it.
+func pin(t *testing.T) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(echoKey.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(der)
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // page is the echo page as a user sees it.
@@ -90,10 +105,12 @@ func (p page) says(text string, nth string) {
 }
 
 func TestBrowser(t *testing.T) {
-	ctx := browser(t)
-	server := startEcho(t)
+	withEcho(t, func(t *testing.T, server *process) { echoPage(t, browser(t), server) })
+}
+
+func echoPage(t *testing.T, ctx context.Context, server *process) {
 	p := page{t, ctx}
-	p.do(chromedp.Navigate("http://" + server.addr + "/"))
+	p.do(chromedp.Navigate(server.base + "/"))
 	p.state("connected, echo-protocol")
 	p.says("hello", "hello")
 	p.says("grüße, 水 & <b>tags</b>", "hello|grüße, 水 & <b>tags</b>")
@@ -104,7 +121,7 @@ func TestBrowser(t *testing.T) {
 
 	server.stop()
 	p.state("closed with 1001")
-	startEchoOn(t, server.addr)
+	server.again()
 	p.state("connected, echo-protocol")
 	p.says("again", "hello|grüße, 水 & <b>tags</b>|again")
 }
@@ -129,9 +146,11 @@ func screenshot(p page) {
 // What a page can do with a WebSocket and a browser's own checks: kinds, sizes,
 // close codes.
 func TestBrowserSockets(t *testing.T) {
-	ctx := browser(t)
-	p := page{t, ctx}
-	p.do(chromedp.Navigate("http://" + startEcho(t).addr + "/"))
+	withEcho(t, func(t *testing.T, server *process) { sockets(t, browser(t), server) })
+}
+
+func sockets(t *testing.T, ctx context.Context, server *process) {
+	page{t, ctx}.do(chromedp.Navigate(server.base + "/"))
 	for name, script := range map[string]string{
 		"text":   `ws.send('x'.repeat(100000)); const e = await next; return typeof e.data + e.data.length`,
 		"binary": `ws.binaryType = 'arraybuffer'; ws.send(new Uint8Array(200000)); const e = await next; return typeof e.data + e.data.byteLength`,

@@ -42,6 +42,7 @@ type process struct {
 	addr string
 	base string // http or https
 	url  string // ws or wss
+	args []string
 
 	t       testing.TB
 	cmd     *exec.Cmd
@@ -65,7 +66,7 @@ func startEchoOn(t testing.TB, addr string, args ...string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd, done: make(chan error, 1)}
+	p := &process{args: args, t: t, cmd: cmd, done: make(chan error, 1)}
 	t.Cleanup(p.stop)
 	r := bufio.NewReader(stderr)
 	line, err := r.ReadString('\n')
@@ -85,6 +86,13 @@ func startEchoOn(t testing.TB, addr string, args ...string) *process {
 		p.done <- err
 	}()
 	return p
+}
+
+// again runs another where p was.
+func (p *process) again() *process {
+	p.t.Helper()
+	p.stop()
+	return startEchoOn(p.t, p.addr, p.args...)
 }
 
 // stop interrupts the process, which must end well and have logged nothing.

@@ -38,7 +38,7 @@ func withEcho(t *testing.T, f func(t *testing.T, p *process)) {
 func (x transport) startEcho(t testing.TB, args ...string) *process {
 	t.Helper()
 	if x.secure {
-		args = append(args, "-cert", issue(t, certstest.Spec{}).both)
+		args = append(args, "-cert", issue(t, certstest.Spec{Signer: echoKey}).both)
 	}
 	return startEcho(t, args...)
 }
@@ -84,6 +84,9 @@ func (x transport) scheme(plain string) string {
 
 // authority has issued what all but a few tests show each other.
 var authority = certstest.Must(certstest.NewCA(certstest.Spec{}))
+
+// echoKey is the key of every examples/echo: a browser knows it by that.
+var echoKey = certstest.Must(certstest.NewKey(certstest.ECDSA))
 
 // trust makes a client of crypto/tls believe it.
 func trust() *tls.Config { return &tls.Config{RootCAs: authority.Pool()} }
