@@ -81,7 +81,7 @@ func (t *secured) shake(role tlsbridge.Role, cfg *tls.Config, p *port, opened fu
 // received takes what the peer sends during the handshake. What a step has been
 // given stays with the reactor until the step has said how much of it it used.
 func (h *securing) received(b []byte) (used int) {
-	switch n := tlsbridge.Whole(b); h.phase {
+	switch h.phase {
 	case securingHello:
 		if len(b) > 0 {
 			return h.hello(b)
@@ -107,7 +107,11 @@ func (h *securing) received(b []byte) (used int) {
 // behind it, may be all that the handshake needs, and a request with it.
 func (h *securing) ended() {
 	h.eof = true
-	if h.phase != securingSteps {
+	switch h.phase {
+	case securingHello: // as a probe of the port does, which is no reason for an RST
+		h.t.s.shut(io.ErrUnexpectedEOF)
+	case securingSteps:
+	default:
 		h.t.s.abort(io.ErrUnexpectedEOF)
 	}
 }
