@@ -87,7 +87,7 @@ func (h *securing) received(b []byte) (used int) {
 			return h.hello(b)
 		}
 	case securingReads:
-		switch {
+		switch n := tlsbridge.Whole(b); {
 		case n > 0:
 			h.step(b[:n])
 		case h.eof:
@@ -173,9 +173,13 @@ func (h *securing) step(b []byte) {
 // Run is the worker's part. Nobody needs the steps of a connection that has gone
 // while they were queued.
 func (h *securing) Run() {
+	defer h.stepped() // also when a callback of the program's ends the goroutine
 	if !h.gone.Load() {
 		h.result = h.t.tls.Step(h.in.B)
 	}
+}
+
+func (h *securing) stepped() {
 	bufpool.Put(h.in)
 	h.in = nil
 	if h.t.s.l.r.Post(h) != nil { // the loop has ended, and with it the connection
