@@ -136,7 +136,7 @@ type tlsPeer struct {
 func (v *server) meet(t *testing.T, cfg *tls.Config) *tlsPeer {
 	t.Helper()
 	p := v.dial(t)
-	return p.over(p.Conn.(*net.TCPConn), tls.Client(p.Conn, cfg))
+	return p.over(tcpOf(p), tls.Client(p.Conn, cfg))
 }
 
 func (p *peer) over(tcp *net.TCPConn, c *tls.Conn) *tlsPeer {
@@ -213,3 +213,6 @@ func receive[T any](t *testing.T, what string, from <-chan T) T {
 		panic("not reached")
 	}
 }
+
+// tcpOf is the connection below.
+func tcpOf(p *peer) *net.TCPConn { return p.Conn.(*net.TCPConn) }
