@@ -72,15 +72,23 @@ func (d *dialers) connect(info engine.ClientConnectInfo) outcome {
 	return o
 }
 
-// listenTLS is a server of crypto/tls that answers one byte with "?" and then waits for
-// the client's end; it reports each handshake.
-func listenTLS(t *testing.T, cfg *tls.Config) (engine.ClientConnectInfo, <-chan tls.ConnectionState) {
+func newListener(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+
+// listenTLS is a server of crypto/tls that answers one byte with "?" and then waits for
+// the client's end; it reports each handshake.
+func listenTLS(t *testing.T, cfg *tls.Config) (engine.ClientConnectInfo, <-chan tls.ConnectionState) {
+	t.Helper()
+	l := newListener(t)
 	seen := make(chan tls.ConnectionState, 64)
 	go func() {
 		for {
@@ -101,7 +109,7 @@ func listenTLS(t *testing.T, cfg *tls.Config) (engine.ClientConnectInfo, <-chan 
 			}()
 		}
 	}()
-	return engine.ClientConnectInfo{Address: "localhost", Port: l.Addr().(*net.TCPAddr).Port}, seen
+	return engine.ClientConnectInfo{Address: "localhost", Port: portOf(l)}, seen
 }
 
 // showingTLS is a server's configuration.
@@ -257,18 +265,14 @@ func TestClientMeetsNoTLS(t *testing.T) {
 	if !errors.As(o.err, &header) || !strings.Contains(o.text, "TLS handshake") {
 		t.Errorf("a server without TLS: %v", o.err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := newListener(t)
 	go func() {
 		if c, err := l.Accept(); err == nil {
 			_, _ = c.Read(make([]byte, 4096))
 			_ = c.Close()
 		}
 	}()
-	o = d.connect(engine.ClientConnectInfo{Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port})
+	o = d.connect(engine.ClientConnectInfo{Address: "127.0.0.1", Port: portOf(l)})
 	if !errors.Is(o.err, io.ErrUnexpectedEOF) {
 		t.Errorf("a server that hangs up: %v", o.err)
 	}
