@@ -14,9 +14,9 @@ import (
 	"github.com/penstock-go/penstock/engine"
 )
 
-// TestCallbacksOfTheConfigFail: whatever the user's tls.Config does ends one
+// TestTLSCallbacksOfTheConfigFail: whatever the user's tls.Config does ends one
 // handshake, and no more.
-func TestCallbacksOfTheConfigFail(t *testing.T) {
+func TestTLSCallbacksOfTheConfigFail(t *testing.T) {
 	type getCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	at := func(name string, do func() error) getCertificate {
 		return func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -77,9 +77,9 @@ func TestCallbacksOfTheConfigFail(t *testing.T) {
 	}
 }
 
-// TestConfigForClient: a user's GetConfigForClient still has the last word, and the
+// TestTLSConfigForClient: a user's GetConfigForClient still has the last word, and the
 // program's verification holds for what it returns.
-func TestConfigForClient(t *testing.T) {
+func TestTLSConfigForClient(t *testing.T) {
 	other := issue("other", "localhost")
 	refuse := errors.New("no")
 	cfg := &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -104,8 +104,8 @@ func TestConfigForClient(t *testing.T) {
 	}
 }
 
-// TestClosedWhileVerifying: the callback that is asked may also close, or panic.
-func TestClosedWhileVerifying(t *testing.T) {
+// TestTLSClosedWhileVerifying: the callback that is asked may also close, or panic.
+func TestTLSClosedWhileVerifying(t *testing.T) {
 	for name, do := range map[string]func(s callbacks.Session) error{
 		"Close":        func(s callbacks.Session) error { return s.Close(0, "") },
 		"Handle.Close": func(s callbacks.Session) error { return s.Handle().Close(0, "") },
@@ -146,9 +146,9 @@ func TestClosedWhileVerifying(t *testing.T) {
 	}
 }
 
-// TestShutdownDuringHandshakes: those in the middle, those that wait and those that
+// TestTLSShutdownDuringHandshakes: those in the middle, those that wait and those that
 // are silent do not keep Run.
-func TestShutdownDuringHandshakes(t *testing.T) {
+func TestTLSShutdownDuringHandshakes(t *testing.T) {
 	v := serveStalling(t, engine.Limits{TLSHandshakes: 2, TLSHandshakesPerIP: 2})
 	for range 4 {
 		v.stall(t, "127.0.0.1")
@@ -182,9 +182,9 @@ func TestShutdownDuringHandshakes(t *testing.T) {
 	}
 }
 
-// TestShutdownWaitsForAKey: a callback that blocks is a goroutine of the engine's,
+// TestTLSShutdownWaitsForAKey: a callback that blocks is a goroutine of the engine's,
 // and Run does not return before it.
-func TestShutdownWaitsForAKey(t *testing.T) {
+func TestTLSShutdownWaitsForAKey(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	cfg := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		close(entered)
@@ -210,9 +210,9 @@ func TestShutdownWaitsForAKey(t *testing.T) {
 	}
 }
 
-// TestHandlesDuringTheHandshake: they may be used from the session's first
+// TestTLSHandlesDuringTheHandshake: they may be used from the session's first
 // callback on.
-func TestHandlesDuringTheHandshake(t *testing.T) {
+func TestTLSHandlesDuringTheHandshake(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(h callbacks.Handle) error
 		ends bool
@@ -263,9 +263,9 @@ func TestHandlesDuringTheHandshake(t *testing.T) {
 	}
 }
 
-// TestClientHandleWritesDuringTheHandshake: a client's writes wait for the end of
+// TestTLSClientHandleWritesDuringTheHandshake: a client's writes wait for the end of
 // both handshakes, as they do without TLS.
-func TestClientHandleWritesDuringTheHandshake(t *testing.T) {
+func TestTLSClientHandleWritesDuringTheHandshake(t *testing.T) {
 	got := make(chan string, 1)
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if r == callbacks.Receive {

@@ -117,8 +117,8 @@ func showingTLS(c *certstest.Issued) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c.TLS}, CurvePreferences: []tls.CurveID{tls.X25519}}
 }
 
-// TestClientCASources: by whom a server may be vouched for.
-func TestClientCASources(t *testing.T) {
+// TestTLSClientCASources: by whom a server may be vouched for.
+func TestTLSClientCASources(t *testing.T) {
 	to, _ := listenTLS(t, showingTLS(localhost()))
 	ca := authority()
 	for name, from := range map[string]*engine.ClientTLS{
@@ -151,8 +151,8 @@ func TestClientCASources(t *testing.T) {
 	}
 }
 
-// TestClientConfigOfOneConnection: ClientConnectInfo.TLS stands in for the vhost's.
-func TestClientConfigOfOneConnection(t *testing.T) {
+// TestTLSClientConfigOfOneConnection: ClientConnectInfo.TLS stands in for the vhost's.
+func TestTLSClientConfigOfOneConnection(t *testing.T) {
 	cfg := showingTLS(localhost())
 	cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, authority().Pool()
 	to, seen := listenTLS(t, cfg)
@@ -184,8 +184,8 @@ func TestClientConfigOfOneConnection(t *testing.T) {
 	}
 }
 
-// TestClientResumption: the second Connect is cheaper without anybody's help.
-func TestClientResumption(t *testing.T) {
+// TestTLSClientResumption: the second Connect is cheaper without anybody's help.
+func TestTLSClientResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cfg := showingTLS(localhost())
 		cfg.MaxVersion = version
@@ -199,9 +199,9 @@ func TestClientResumption(t *testing.T) {
 	}
 }
 
-// TestClientResumesNothingUnverified: what AllowInsecure let in has no right to
+// TestTLSClientResumesNothingUnverified: what AllowInsecure let in has no right to
 // come back as somebody.
-func TestClientResumesNothingUnverified(t *testing.T) {
+func TestTLSClientResumesNothingUnverified(t *testing.T) {
 	to, _ := listenTLS(t, showingTLS(certstest.Must(certstest.SelfSigned(certstest.Spec{}))))
 	d := connecting(t, &engine.ClientTLS{CAMem: authority().PEM}, nil)
 	loose := to
@@ -221,9 +221,9 @@ func TestClientResumesNothingUnverified(t *testing.T) {
 	}
 }
 
-// TestClientSNIAndALPN: who the server is asked to be, and what it is asked to
+// TestTLSClientSNIAndALPN: who the server is asked to be, and what it is asked to
 // speak.
-func TestClientSNIAndALPN(t *testing.T) {
+func TestTLSClientSNIAndALPN(t *testing.T) {
 	cfg := showingTLS(issue("localhost", "127.0.0.1", "b.test"))
 	cfg.NextProtos = []string{"h2", "mqtt", "http/1.1"}
 	to, seen := listenTLS(t, cfg)
@@ -278,7 +278,7 @@ func TestClientMeetsNoTLS(t *testing.T) {
 	}
 }
 
-func TestParseWSSURL(t *testing.T) {
+func TestTLSParseWSSURL(t *testing.T) {
 	for url, want := range map[string]engine.ClientConnectInfo{
 		"wss://example.com/chat?a=b": {Address: "example.com", Port: 443, Path: "/chat?a=b", Flags: engine.UseSSL},
 		"wss://example.com:8443":     {Address: "example.com", Port: 8443, Path: "/", Flags: engine.UseSSL},

@@ -13,9 +13,9 @@ import (
 	"github.com/penstock-go/penstock/internal/certs/certstest"
 )
 
-// TestClientAuth: each of crypto/tls's ways to ask for a certificate, with a client
+// TestTLSClientAuth: each of crypto/tls's ways to ask for a certificate, with a client
 // that has none, one of the CA's, and one that nobody knows.
-func TestClientAuth(t *testing.T) {
+func TestTLSClientAuth(t *testing.T) {
 	const (
 		nobody  = "- localhost - -"
 		alice   = "- localhost - alice"
@@ -43,8 +43,8 @@ func TestClientAuth(t *testing.T) {
 	}
 }
 
-// TestClientCAFromFileAndConfig: the other sources of CAs.
-func TestClientCAFromFileAndConfig(t *testing.T) {
+// TestTLSClientCAFromFileAndConfig: the other sources of CAs.
+func TestTLSClientCAFromFileAndConfig(t *testing.T) {
 	file := write(t, "ca.pem", authority().PEM)
 	for name, st := range map[string]*engine.ServerTLS{
 		"file":            with(engine.ServerTLS{ClientCAFile: file}),
@@ -103,9 +103,9 @@ func (a *asked) take() string {
 	return strings.Join(a.names, ", ")
 }
 
-// TestProgramVerifiesClients: OpenSSLPerformClientCertVerification has the last
+// TestTLSProgramVerifiesClients: OpenSSLPerformClientCertVerification has the last
 // word, and is asked about nobody who has failed before.
-func TestProgramVerifiesClients(t *testing.T) {
+func TestTLSProgramVerifiesClients(t *testing.T) {
 	a := new(asked)
 	v := serveTLS(t, with(engine.ServerTLS{ClientCAMem: authority().PEM}), a.callback)
 	for _, version := range []func(*tls.Config){tls12, func(*tls.Config) {}} {
@@ -132,9 +132,9 @@ func TestProgramVerifiesClients(t *testing.T) {
 	eventually(t, "failures are counted", func() bool { return v.Stats().TLSFailed == 5 && v.Stats().TLSHandshakes == 2 })
 }
 
-// TestProgramVerifiesClientsAgainOnResumption: a ticket is no way around the
+// TestTLSProgramVerifiesClientsAgainOnResumption: a ticket is no way around the
 // callback, nor around the session's identity.
-func TestProgramVerifiesClientsAgainOnResumption(t *testing.T) {
+func TestTLSProgramVerifiesClientsAgainOnResumption(t *testing.T) {
 	a := new(asked)
 	v := serveTLS(t, with(engine.ServerTLS{ClientCAMem: authority().PEM}), a.callback)
 	for _, version := range []func(*tls.Config){tls12, func(*tls.Config) {}} {
@@ -160,9 +160,9 @@ func TestProgramVerifiesClientsAgainOnResumption(t *testing.T) {
 // remembering lets a client resume.
 func remembering(c *tls.Config) { c.ClientSessionCache = tls.NewLRUClientSessionCache(4) }
 
-// TestTicketsStayInTheirVhost: the vhosts of an address share the ticket keys, and
+// TestTLSTicketsStayInTheirVhost: the vhosts of an address share the ticket keys, and
 // a client that one of them has verified is nobody to the other.
-func TestTicketsStayInTheirVhost(t *testing.T) {
+func TestTLSTicketsStayInTheirVhost(t *testing.T) {
 	const open, members, staff = "open.test", "members.test", "staff.test"
 	other := certstest.Must(certstest.NewCA(certstest.Spec{Name: "staff's CA"}))
 	list := vhostsFor(t, open, members, staff)
@@ -204,9 +204,9 @@ type sameKey struct{ tls.ClientSessionCache }
 func (s sameKey) Get(string) (*tls.ClientSessionState, bool) { return s.ClientSessionCache.Get("") }
 func (s sameKey) Put(_ string, c *tls.ClientSessionState)    { s.ClientSessionCache.Put("", c) }
 
-// TestExtraServerCAs: OpenSSLLoadExtraServerVerifyCerts adds to what there is, and
+// TestTLSExtraServerCAs: OpenSSLLoadExtraServerVerifyCerts adds to what there is, and
 // VerifyCerts is there and nowhere else.
-func TestExtraServerCAs(t *testing.T) {
+func TestTLSExtraServerCAs(t *testing.T) {
 	second := certstest.Must(certstest.NewCA(certstest.Spec{Name: "second"}))
 	for name, st := range map[string]engine.ServerTLS{
 		"beside a file": {ClientCAMem: authority().PEM},

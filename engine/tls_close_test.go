@@ -12,9 +12,9 @@ import (
 	"github.com/penstock-go/penstock/engine"
 )
 
-// TestCloseNotifyIsSent before FIN, however the session is closed: crypto/tls
+// TestTLSCloseNotifyIsSent before FIN, however the session is closed: crypto/tls
 // returns io.EOF then, and io.ErrUnexpectedEOF when the data may have been cut.
-func TestCloseNotifyIsSent(t *testing.T) {
+func TestTLSCloseNotifyIsSent(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch {
 		case r == callbacks.HTTP && string(in) == "/abort":
@@ -55,9 +55,9 @@ func TestCloseNotifyIsSent(t *testing.T) {
 	idle.wantEOF()
 }
 
-// TestPeersCloseNotify is the end of its data and not of the connection: what was
+// TestTLSPeersCloseNotify is the end of its data and not of the connection: what was
 // asked is answered.
-func TestPeersCloseNotify(t *testing.T) {
+func TestTLSPeersCloseNotify(t *testing.T) {
 	asked := make(chan callbacks.Handle, 1)
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch {
@@ -118,9 +118,9 @@ func rawCollector(ends chan<- rawEnds) callbacks.Callback {
 	}
 }
 
-// TestRawEndings: close_notify is a good end, and a FIN without it is not, for
+// TestTLSRawEndings: close_notify is a good end, and a FIN without it is not, for
 // anybody on the way can send that (RFC 8446 6.1).
-func TestRawEndings(t *testing.T) {
+func TestTLSRawEndings(t *testing.T) {
 	ends := make(chan rawEnds, 1)
 	v := serveRawTLS(t, engine.Limits{}, rawCollector(ends))
 	for name, c := range map[string]struct {
@@ -156,8 +156,8 @@ func TestRawEndings(t *testing.T) {
 	}
 }
 
-// TestCutShortInABody: HTTP and WebSocket know by themselves where a message ends.
-func TestCutShortInABody(t *testing.T) {
+// TestTLSCutShortInABody: HTTP and WebSocket know by themselves where a message ends.
+func TestTLSCutShortInABody(t *testing.T) {
 	ends := make(chan error, 1)
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch r {
@@ -190,8 +190,8 @@ func TestCutShortInABody(t *testing.T) {
 	}
 }
 
-// TestCutShortWebSocket is 1006 with FIN and with close_notify alone.
-func TestCutShortWebSocket(t *testing.T) {
+// TestTLSCutShortWebSocket is 1006 with FIN and with close_notify alone.
+func TestTLSCutShortWebSocket(t *testing.T) {
 	codes := make(chan ws.StatusCode, 1)
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if r == callbacks.Closed {

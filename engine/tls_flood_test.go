@@ -95,8 +95,8 @@ func echoRaw(s callbacks.Session, r callbacks.Reason, in []byte) error {
 	return nil
 }
 
-// TestForgedRecordsAreGood: what the other tests send is refused for its number.
-func TestForgedRecordsAreGood(t *testing.T) {
+// TestTLSForgedRecordsAreGood: what the other tests send is refused for its number.
+func TestTLSForgedRecordsAreGood(t *testing.T) {
 	f := serveRawTLS(t, engine.Limits{}, echoRaw).forge(t)
 	b := f.record(nil, recordApplication, "one ")
 	b = f.update(b, keyUpdate)
@@ -113,9 +113,9 @@ func TestForgedRecordsAreGood(t *testing.T) {
 	}
 }
 
-// TestUselessRecordsEndTheSession: records without data cost the server work and
+// TestTLSUselessRecordsEndTheSession: records without data cost the server work and
 // move nothing.
-func TestUselessRecordsEndTheSession(t *testing.T) {
+func TestTLSUselessRecordsEndTheSession(t *testing.T) {
 	for name, next := range map[string]func(f *forger, b []byte) []byte{
 		"KeyUpdate":                func(f *forger, b []byte) []byte { return f.update(b, keyUpdate) },
 		"KeyUpdate with an answer": func(f *forger, b []byte) []byte { return f.update(b, keyUpdateAsk) },

@@ -16,9 +16,9 @@ import (
 	"github.com/penstock-go/penstock/engine"
 )
 
-// TestIdleSessionsCostNoGoroutine: thousands of secure WebSockets, and each of
+// TestTLSIdleSessionsCostNoGoroutine: thousands of secure WebSockets, and each of
 // them lives.
-func TestIdleSessionsCostNoGoroutine(t *testing.T) {
+func TestTLSIdleSessionsCostNoGoroutine(t *testing.T) {
 	const at = 16 // clients that shake hands at once
 	n := 5000
 	if raced {

@@ -79,8 +79,8 @@ func serveStalling(t *testing.T, lim engine.Limits) *server {
 	return startTLS(t, lim, engine.Vhost{TLS: with(engine.ServerTLS{}), Protocols: []callbacks.Protocol{{Name: "test", Callback: tellTLS}}})
 }
 
-// TestHandshakesWaitForRoom: one at a time, and all of them in the end.
-func TestHandshakesWaitForRoom(t *testing.T) {
+// TestTLSHandshakesWaitForRoom: one at a time, and all of them in the end.
+func TestTLSHandshakesWaitForRoom(t *testing.T) {
 	const n = 8
 	v := serveStalling(t, engine.Limits{TLSHandshakes: 1})
 	first := v.stall(t, "127.0.0.1")
@@ -109,8 +109,8 @@ func TestHandshakesWaitForRoom(t *testing.T) {
 	}
 }
 
-// TestHandshakesWaitPerAddress: one address takes no more than its share.
-func TestHandshakesWaitPerAddress(t *testing.T) {
+// TestTLSHandshakesWaitPerAddress: one address takes no more than its share.
+func TestTLSHandshakesWaitPerAddress(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has all of 127/8 without asking")
 	}
@@ -129,8 +129,8 @@ func TestHandshakesWaitPerAddress(t *testing.T) {
 	second.wantTold("- localhost - -")
 }
 
-// TestWaitingClientsLeave: those that go while they wait are forgotten.
-func TestWaitingClientsLeave(t *testing.T) {
+// TestTLSWaitingClientsLeave: those that go while they wait are forgotten.
+func TestTLSWaitingClientsLeave(t *testing.T) {
 	v := serveStalling(t, engine.Limits{TLSHandshakes: 1})
 	first := v.stall(t, "127.0.0.1")
 	eventually(t, "the first has begun", func() bool { return v.Stats().TLSPending == 1 })
@@ -143,8 +143,8 @@ func TestWaitingClientsLeave(t *testing.T) {
 	waiting[1].wantTold("- localhost - -")
 }
 
-// TestHandshakeTimeout: for every place where a client can stop.
-func TestHandshakeTimeout(t *testing.T) {
+// TestTLSHandshakeTimeout: for every place where a client can stop.
+func TestTLSHandshakeTimeout(t *testing.T) {
 	f, ends := sessionEnds(tellTLS)
 	v := startTLS(t, engine.Limits{TLSHandshakeTimeout: 20 * time.Millisecond, TLSHandshakes: 1},
 		engine.Vhost{TLS: with(engine.ServerTLS{}), Protocols: []callbacks.Protocol{{Name: "test", Callback: f}}})
@@ -187,8 +187,8 @@ func clientHello(t *testing.T) string {
 	return string(head) + string(body)
 }
 
-// TestSilentClientsCostNoGoroutine, nor do those that stop inside the ClientHello.
-func TestSilentClientsCostNoGoroutine(t *testing.T) {
+// TestTLSSilentClientsCostNoGoroutine, nor do those that stop inside the ClientHello.
+func TestTLSSilentClientsCostNoGoroutine(t *testing.T) {
 	const n = 200
 	v := serveStalling(t, engine.Limits{})
 	v.dialTLS(t, trust()).wantTold("- localhost - -") // what is made on first use is made

@@ -27,9 +27,9 @@ func vhostsFor(t *testing.T, names ...string) (list []engine.Vhost) {
 	return list
 }
 
-// TestSNIChoosesTheVhost: the exact name, the longest suffix, the first; and the
+// TestTLSSNIChoosesTheVhost: the exact name, the longest suffix, the first; and the
 // certificate is that vhost's.
-func TestSNIChoosesTheVhost(t *testing.T) {
+func TestTLSSNIChoosesTheVhost(t *testing.T) {
 	v := startTLS(t, quick, vhostsFor(t, "", "b.test", "*.b.test", "*.y.b.test")...)
 	for sni, want := range map[string]struct{ vhost, subject string }{
 		"b.test":     {"b.test", "b.test"},
@@ -53,9 +53,9 @@ func TestSNIChoosesTheVhost(t *testing.T) {
 	}
 }
 
-// TestMisdirectedRequests: RFC 9110 15.5.20. One vhost may ask for client
+// TestTLSMisdirectedRequests: RFC 9110 15.5.20. One vhost may ask for client
 // certificates and another not, so a request must not slip from one to the other.
-func TestMisdirectedRequests(t *testing.T) {
+func TestTLSMisdirectedRequests(t *testing.T) {
 	v := startTLS(t, quick, vhostsFor(t, "", "b.test", "*.b.test")...)
 	for _, c := range []struct{ sni, host, want string }{
 		{"b.test", "b.test", "200 b.test b.test - -"},
@@ -86,8 +86,8 @@ func TestMisdirectedRequests(t *testing.T) {
 	p.wantEOF()
 }
 
-// TestALPN: what is offered, what is chosen, and who then gets the session.
-func TestALPN(t *testing.T) {
+// TestTLSALPN: what is offered, what is chosen, and who then gets the session.
+func TestTLSALPN(t *testing.T) {
 	lines := callbacks.Protocol{Name: "lines", Codec: upper{}, Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if r == callbacks.RawRX {
 			return s.Write([]byte(strings.ToUpper(string(in))+" "+describe(s)), callbacks.WriteText)
@@ -109,8 +109,8 @@ func TestALPN(t *testing.T) {
 	v.wantRefusal(t, trust(offering("test")), "no application protocol") // it has no Codec
 }
 
-// TestALPNOfTheUser: NextProtos replaces what the engine would offer, but for h2.
-func TestALPNOfTheUser(t *testing.T) {
+// TestTLSALPNOfTheUser: NextProtos replaces what the engine would offer, but for h2.
+func TestTLSALPNOfTheUser(t *testing.T) {
 	own := &tls.Config{NextProtos: []string{"h2", "special", "http/1.1"}}
 	v := serveTLS(t, with(engine.ServerTLS{Config: own}), tellTLS)
 	v.dialTLS(t, trust(offering("h2", "special"))).wantTold("- localhost special -")
@@ -121,8 +121,8 @@ func TestALPNOfTheUser(t *testing.T) {
 	}
 }
 
-// TestALPNOfRawVhosts: one with a RawProtocol does not offer HTTP.
-func TestALPNOfRawVhosts(t *testing.T) {
+// TestTLSALPNOfRawVhosts: one with a RawProtocol does not offer HTTP.
+func TestTLSALPNOfRawVhosts(t *testing.T) {
 	echo := func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if r == callbacks.RawRX {
 			return s.Write(in, callbacks.WriteText)

@@ -22,7 +22,7 @@ func sessionEnds(f callbacks.Callback) (callbacks.Callback, <-chan error) {
 	}, ends
 }
 
-func TestPlaintextRefuse(t *testing.T) {
+func TestTLSPlaintextRefuse(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{HSTS: 3600e9}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if r == callbacks.FilterHTTPConnection || r == callbacks.HTTP || r == callbacks.HTTPConfirmUpgrade {
 			t.Errorf("the program was asked: %v", r)
@@ -38,9 +38,9 @@ func TestPlaintextRefuse(t *testing.T) {
 	}
 }
 
-// TestPlaintextRedirect: to the same place by https, and with a method that the
+// TestTLSPlaintextRedirect: to the same place by https, and with a method that the
 // client keeps.
-func TestPlaintextRedirect(t *testing.T) {
+func TestTLSPlaintextRedirect(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{Plaintext: engine.PlaintextRedirect}), tellTLS)
 	for _, c := range []struct {
 		request, host, location string
@@ -75,8 +75,8 @@ func TestPlaintextRedirect(t *testing.T) {
 	v.dialTLS(t, trust()).wantTold("- localhost - -")
 }
 
-// TestPlaintextServe: both on one port, and the program can tell them apart.
-func TestPlaintextServe(t *testing.T) {
+// TestTLSPlaintextServe: both on one port, and the program can tell them apart.
+func TestTLSPlaintextServe(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{Plaintext: engine.PlaintextServe}),
 		func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 			if r == callbacks.Receive {
@@ -95,8 +95,8 @@ func TestPlaintextServe(t *testing.T) {
 	s.frame(1, true, "?").wantFrames("1 - localhost - -")
 }
 
-// TestPlaintextByVhost: the Host decides about the answer, as SNI does not.
-func TestPlaintextByVhost(t *testing.T) {
+// TestTLSPlaintextByVhost: the Host decides about the answer, as SNI does not.
+func TestTLSPlaintextByVhost(t *testing.T) {
 	list := vhostsFor(t, "", "b.test", "c.test")
 	list[1].TLS.Plaintext, list[2].TLS.Plaintext = engine.PlaintextServe, engine.PlaintextRedirect
 	v := startTLS(t, quick, list...)
@@ -107,8 +107,8 @@ func TestPlaintextByVhost(t *testing.T) {
 	}
 }
 
-// TestPlaintextOfRawVhosts: a client that could not read HTTP is reset, or served.
-func TestPlaintextOfRawVhosts(t *testing.T) {
+// TestTLSPlaintextOfRawVhosts: a client that could not read HTTP is reset, or served.
+func TestTLSPlaintextOfRawVhosts(t *testing.T) {
 	for _, mode := range []engine.Plaintext{engine.PlaintextRefuse, engine.PlaintextRedirect, engine.PlaintextServe} {
 		f, ends := sessionEnds(func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 			if r == callbacks.RawRX {
@@ -133,9 +133,9 @@ func TestPlaintextOfRawVhosts(t *testing.T) {
 	}
 }
 
-// TestGarbageForAHello: what is neither TLS nor HTTP is refused at once, and what
+// TestTLSGarbageForAHello: what is neither TLS nor HTTP is refused at once, and what
 // begins like TLS gets an alert.
-func TestGarbageForAHello(t *testing.T) {
+func TestTLSGarbageForAHello(t *testing.T) {
 	f, ends := sessionEnds(tellTLS)
 	v := serveTLS(t, with(engine.ServerTLS{}), f)
 	for name, c := range map[string]struct{ bytes, answer string }{

@@ -64,9 +64,9 @@ func (p *patient) Write(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// TestPausedSessionHoldsTheSender: what is not read stays with TCP, and comes when
+// TestTLSPausedSessionHoldsTheSender: what is not read stays with TCP, and comes when
 // reading goes on. The pause comes in the middle, or before there was TLS.
-func TestPausedSessionHoldsTheSender(t *testing.T) {
+func TestTLSPausedSessionHoldsTheSender(t *testing.T) {
 	for name, c := range map[string]struct {
 		at    callbacks.Reason
 		plain bool

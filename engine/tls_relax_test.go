@@ -13,9 +13,9 @@ import (
 	"github.com/penstock-go/penstock/internal/certs/certstest"
 )
 
-// TestRelaxations: each flag against each defect. A flag forgives its own and no
+// TestTLSRelaxations: each flag against each defect. A flag forgives its own and no
 // other, so that allowing an expired certificate does not let everybody in.
-func TestRelaxations(t *testing.T) {
+func TestTLSRelaxations(t *testing.T) {
 	past := certstest.Spec{NotBefore: time.Now().AddDate(0, -2, 0), NotAfter: time.Now().AddDate(0, -1, 0)}
 	future := certstest.Spec{NotBefore: time.Now().AddDate(0, 1, 0)}
 	const all = engine.AllowSelfSigned | engine.SkipServerCertHostnameCheck | engine.AllowExpired
@@ -55,9 +55,9 @@ func TestRelaxations(t *testing.T) {
 	}
 }
 
-// TestRelaxedErrorsSayWhatIsWrong: x509's types come through whichever way the
+// TestTLSRelaxedErrorsSayWhatIsWrong: x509's types come through whichever way the
 // certificate was verified.
-func TestRelaxedErrorsSayWhatIsWrong(t *testing.T) {
+func TestTLSRelaxedErrorsSayWhatIsWrong(t *testing.T) {
 	wrong, _ := listenTLS(t, showingTLS(issue("example.com")))
 	stranger, _ := listenTLS(t, showingTLS(certstest.Must(certstest.SelfSigned(certstest.Spec{}))))
 	d := connecting(t, &engine.ClientTLS{CAMem: authority().PEM}, nil)
@@ -74,9 +74,9 @@ func TestRelaxedErrorsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestProgramVerifiesServers: OpenSSLPerformServerCertVerification is asked when
+// TestTLSProgramVerifiesServers: OpenSSLPerformServerCertVerification is asked when
 // everything else is good or has been allowed, also on resumption.
-func TestProgramVerifiesServers(t *testing.T) {
+func TestTLSProgramVerifiesServers(t *testing.T) {
 	good, _ := listenTLS(t, showingTLS(localhost()))
 	stranger, _ := listenTLS(t, showingTLS(certstest.Must(certstest.SelfSigned(certstest.Spec{}))))
 	no := errors.New("not this one")
@@ -126,8 +126,8 @@ func TestProgramVerifiesServers(t *testing.T) {
 	}
 }
 
-// TestExtraClientCAs: OpenSSLLoadExtraClientVerifyCerts adds to what there is.
-func TestExtraClientCAs(t *testing.T) {
+// TestTLSExtraClientCAs: OpenSSLLoadExtraClientVerifyCerts adds to what there is.
+func TestTLSExtraClientCAs(t *testing.T) {
 	second := certstest.Must(certstest.NewCA(certstest.Spec{Name: "second"}))
 	first, _ := listenTLS(t, showingTLS(localhost()))
 	other, _ := listenTLS(t, showingTLS(certstest.Must(second.Issue(certstest.Spec{}))))

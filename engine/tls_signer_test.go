@@ -28,9 +28,9 @@ func (k *slowKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([
 	return k.Signer.Sign(rand, digest, opts)
 }
 
-// TestSigningHoldsUpNobody: while a private-key operation blocks, sessions that are
+// TestTLSSigningHoldsUpNobody: while a private-key operation blocks, sessions that are
 // open on the same loop go on, with TLS and without.
-func TestSigningHoldsUpNobody(t *testing.T) {
+func TestTLSSigningHoldsUpNobody(t *testing.T) {
 	c := localhost().TLS
 	key := &slowKey{Signer: c.PrivateKey.(crypto.Signer), entered: make(chan struct{}), answer: make(chan struct{})}
 	st := &engine.ServerTLS{Plaintext: engine.PlaintextServe,

@@ -19,8 +19,8 @@ func (v *server) shown(t *testing.T, cfg *tls.Config) string {
 	return p.tls.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// TestResumption: the second connection is cheaper, says so, and is as good.
-func TestResumption(t *testing.T) {
+// TestTLSResumption: the second connection is cheaper, says so, and is as good.
+func TestTLSResumption(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{}), tellTLS)
 	for i, version := range []func(*tls.Config){tls12, func(*tls.Config) {}} {
 		cfg := trust(remembering, version)
@@ -34,8 +34,8 @@ func TestResumption(t *testing.T) {
 	}
 }
 
-// TestNoTicketsIfTheUserWantsNone: Config is the ground.
-func TestNoTicketsIfTheUserWantsNone(t *testing.T) {
+// TestTLSNoTicketsIfTheUserWantsNone: Config is the ground.
+func TestTLSNoTicketsIfTheUserWantsNone(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{Config: &tls.Config{SessionTicketsDisabled: true}}), tellTLS)
 	cfg := trust(remembering)
 	v.dialTLS(t, cfg).wantTold("- localhost - -")
@@ -45,9 +45,9 @@ func TestNoTicketsIfTheUserWantsNone(t *testing.T) {
 	}
 }
 
-// TestUpdateCert: new sessions get the new certificate, open ones do not notice,
+// TestTLSUpdateCert: new sessions get the new certificate, open ones do not notice,
 // tickets stay good, and the program hears of it.
-func TestUpdateCert(t *testing.T) {
+func TestTLSUpdateCert(t *testing.T) {
 	updated := make(chan string, 4)
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if r == callbacks.VhostCertUpdate {
@@ -75,8 +75,8 @@ func TestUpdateCert(t *testing.T) {
 	}
 }
 
-// TestUpdateCertRefuses what would leave the vhost without a certificate.
-func TestUpdateCertRefuses(t *testing.T) {
+// TestTLSUpdateCertRefuses what would leave the vhost without a certificate.
+func TestTLSUpdateCertRefuses(t *testing.T) {
 	c, other := localhost(), issue("other")
 	list := vhostsFor(t, "", "b.test")
 	list = append(list, engine.Vhost{Name: "plain", Protocols: list[0].Protocols})
@@ -104,8 +104,8 @@ func TestUpdateCertRefuses(t *testing.T) {
 	}
 }
 
-// TestUpdateCertWhileClientsCome: nobody is turned away in between.
-func TestUpdateCertWhileClientsCome(t *testing.T) {
+// TestTLSUpdateCertWhileClientsCome: nobody is turned away in between.
+func TestTLSUpdateCertWhileClientsCome(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{}), tellTLS)
 	pairs := []*certstest.Issued{issue("one", "localhost"), issue("two", "localhost")}
 	stop, done := make(chan struct{}), make(chan error, 1)

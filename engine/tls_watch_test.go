@@ -131,8 +131,8 @@ func issued(t *testing.T, days int) *certstest.Issued {
 	return certstest.Must(ca.Issue(certstest.Spec{NotBefore: from, NotAfter: time.Now().AddDate(0, 0, days).Add(time.Hour)}))
 }
 
-// TestChangedFilesAreRead: within the interval, once, and only what fits together.
-func TestChangedFilesAreRead(t *testing.T) {
+// TestTLSChangedFilesAreRead: within the interval, once, and only what fits together.
+func TestTLSChangedFilesAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := issued(t, 30), issued(t, 60)
 		w := watch(t, first, Limits{})
@@ -162,8 +162,8 @@ func TestChangedFilesAreRead(t *testing.T) {
 	})
 }
 
-// TestFilesAreReadBesideTheLoops: a disk that hangs holds a worker, and one only.
-func TestFilesAreReadBesideTheLoops(t *testing.T) {
+// TestTLSFilesAreReadBesideTheLoops: a disk that hangs holds a worker, and one only.
+func TestTLSFilesAreReadBesideTheLoops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, issued(t, 30), Limits{TLSHandshakeSteps: 1})
 		w.after(6 * time.Second)
@@ -185,8 +185,8 @@ type jobFunc func()
 
 func (f jobFunc) Run() { f() }
 
-// TestCertificatesAge: first soon, then daily, negative when it is over.
-func TestCertificatesAge(t *testing.T) {
+// TestTLSCertificatesAge: first soon, then daily, negative when it is over.
+func TestTLSCertificatesAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, issued(t, 2), Limits{})
 		if got := w.after(firstAging - time.Second); got != "" {
@@ -202,9 +202,9 @@ func TestCertificatesAge(t *testing.T) {
 	})
 }
 
-// TestReloadLeavesSessionsAlone does it with real sockets: the job runs as the
+// TestTLSReloadLeavesSessionsAlone does it with real sockets: the job runs as the
 // alarm would have it run.
-func TestReloadLeavesSessionsAlone(t *testing.T) {
+func TestTLSReloadLeavesSessionsAlone(t *testing.T) {
 	first, second := issued(t, 30), issued(t, 60)
 	w := &watched{t: t}
 	dir := t.TempDir()
