@@ -28,12 +28,23 @@ func TestSimClient(t *testing.T) {
 // withServers lets engines connect to the peers that addServer adds.
 func withServers(w *world, nc *simnet.Config, _ *Config) {
 	nc.Connect = w.connecting
-	nc.Hosts = map[string][]netip.Addr{
-		"one.example":   {netip.MustParseAddr("192.0.2.1")},
-		"two.example":   {netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")},
-		"90ms.example":  {netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
-		"empty.example": {},
+	nc.Hosts = make(map[string][]netip.Addr)
+	for port := firstServer; port < firstServer+20; port++ {
+		nc.Hosts[hostOf(port, 0, "one.example")] = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+		nc.Hosts[hostOf(port, 0, "two.example")] = []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")}
+		nc.Hosts[hostOf(port, 90, "example")] = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}
+		nc.Hosts[hostOf(port, 0, "empty.example")] = nil
 	}
+}
+
+// firstServer is the port of the first server.
+const firstServer = 5000
+
+// hostOf is a name that is looked up in ms milliseconds and some nanoseconds, which
+// are different for each server: no seed decides which of two lookups that end at
+// once is first.
+func hostOf(port, ms int, parent string) string {
+	return fmt.Sprintf("%dms%dns.%s", ms, port, parent)
 }
 
 // server is a peer that one of the engine's clients connects to.
@@ -55,16 +66,18 @@ type server struct {
 
 // addServer adds a server and the client that looks for it.
 func (w *world) addServer(name string) {
-	s := &server{w: w, name: name, port: 5000 + len(w.servers)}
+	s := &server{w: w, name: name, port: firstServer + len(w.servers)}
 	w.servers[s.port] = s
-	info := ClientConnectInfo{Address: [...]string{"192.0.2.1", "one.example", "two.example", "90ms.example"}[w.rng.IntN(4)],
-		Port: s.port, Path: "/chat", Protocol: "echo", UserData: s}
+	host := func(ms int, parent string) string { return hostOf(s.port, ms, parent) }
+	info := ClientConnectInfo{
+		Address: [...]string{"192.0.2.1", host(0, "one.example"), host(0, "two.example"), host(90, "example")}[w.rng.IntN(4)],
+		Port:    s.port, Path: "/chat", Protocol: "echo", UserData: s}
 	if w.tls != nil {
 		info.Flags = UseSSL
 	}
 	switch w.rng.IntN(12) {
 	case 0:
-		info.Address = [...]string{"empty.example", "nowhere.example", "70ms.nowhere.example"}[w.rng.IntN(3)]
+		info.Address = [...]string{host(0, "empty.example"), host(0, "nowhere.example"), host(70, "nowhere.example")}[w.rng.IntN(3)]
 	case 1:
 		info.Protocol = ""
 		s.bad()
