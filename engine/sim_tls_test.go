@@ -32,7 +32,7 @@ func overBoth(t *testing.T, test func(t *testing.T, over transport)) {
 
 // simHosts are what the engine's clients connect to, and simName is what the peers
 // call the engine.
-var simHosts = []string{simName, "one.example", "two.example", "90ms.example"}
+var simHosts = []string{"*.example", "*.one.example", "*.two.example"}
 
 const simName = "sim.example"
 
@@ -59,9 +59,9 @@ var simCertificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 
 // simTLS is the TLS of a world.
 type simTLS struct {
-	config *tls.Config // of both sides, with cheap handshakes
-	ends   []*tlsEnd
-	whole  bool // records are not cut smaller than they need be
+	config    *tls.Config // of both sides, with cheap handshakes
+	plaintext Plaintext
+	ends      []*tlsEnd
 }
 
 func newSimTLS() *simTLS {
@@ -77,7 +77,7 @@ func (w *world) secure(cfg *Config) {
 	own.ServerName = ""
 	for i := range cfg.Vhosts {
 		v := &cfg.Vhosts[i]
-		v.TLS = &ServerTLS{Config: own}
+		v.TLS = &ServerTLS{Config: own, Plaintext: w.tls.plaintext}
 		v.ClientTLS = &ClientTLS{Config: own}
 	}
 	lim := &cfg.Limits
