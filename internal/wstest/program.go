@@ -47,7 +47,7 @@ func Serve(t testing.TB, main Main, args ...string) *Program {
 	p := Run(t, main, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	Eventually(t, "the program prints where it listens", func() bool {
 		p.Addr = address.FindString(p.out.String())
-		return p.Addr != "" || p.over()
+		return p.Addr != "" || p.Over()
 	})
 	if p.Addr == "" {
 		t.Fatalf("the program ended: %v\n%s", p.err, &p.out)
@@ -55,7 +55,8 @@ func Serve(t testing.TB, main Main, args ...string) *Program {
 	return p
 }
 
-func (p *Program) over() bool {
+// Over tells whether the program has ended.
+func (p *Program) Over() bool {
 	select {
 	case <-p.done:
 		return true
@@ -70,7 +71,7 @@ func (p *Program) Interrupt() { p.cancel() }
 // Wait waits for the program's end and returns its error.
 func (p *Program) Wait() error {
 	p.t.Helper()
-	Eventually(p.t, "the program ends", p.over)
+	Eventually(p.t, "the program ends", p.Over)
 	return p.err
 }
 
