@@ -110,7 +110,7 @@ func (h *httpRole) begin(s *session) {
 	s.l.counters.requests++
 	h.flags = h.flags&httpLasting | httpServed
 	req := h.req
-	v := h.port.byHost(req.Host())
+	v := h.vhost(s)
 	if !h.transport(s, v) {
 		return
 	}
@@ -144,6 +144,15 @@ func (h *httpRole) begin(s *session) {
 	h.flags &^= httpCalling
 	h.keepHead(s)
 	h.proceed(s)
+}
+
+// vhost is the one that the request is for. A client of HTTP/1.0 may have sent no
+// Host; it has said the name in SNI if there is TLS.
+func (h *httpRole) vhost(s *session) *vhost {
+	if host := h.req.Host(); len(host) > 0 || !s.secure() {
+		return h.port.byHost(host)
+	}
+	return s.vh
 }
 
 var errBodyTooLong = http1.NewError(413, "the body is too long")

@@ -75,6 +75,8 @@ func TestTLSMisdirectedRequests(t *testing.T) {
 			p.wantEOF()
 		}
 	}
+	old := v.dialTLS(t, trust(named("b.test"))) // a client of HTTP/1.0 has no Host to contradict SNI with
+	old.send("GET / HTTP/1.0\r\n\r\n").want(200, "b.test b.test - -")
 	p := v.dialTLS(t, trust(named("b.test")))
 	if got := p.ask("b.test"); !strings.HasPrefix(got, "200") {
 		t.Fatal(got)
