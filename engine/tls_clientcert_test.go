@@ -158,6 +158,39 @@ func TestTLSProgramVerifiesClientsAgainOnResumption(t *testing.T) {
 // remembering lets a client resume.
 func remembering(c *tls.Config) { c.ClientSessionCache = tls.NewLRUClientSessionCache(4) }
 
+// TestTLSOwnVerifyConnection: what the user's tls.Config refuses the program is not
+// asked about.
+func TestTLSOwnVerifyConnection(t *testing.T) {
+	own := func(st tls.ConnectionState) error {
+		if len(st.PeerCertificates) > 0 && st.PeerCertificates[0].Subject.CommonName == "mallory" {
+			return errors.New("not by any means")
+		}
+		return nil
+	}
+	a := new(asked)
+	v := serveTLS(t, with(engine.ServerTLS{ClientCAMem: authority().PEM, Config: &tls.Config{VerifyConnection: own}}), a.callback)
+	v.dialTLS(t, trust(showing(issueClient("alice")))).wantTold("- localhost - alice")
+	v.wantRefusal(t, trust(showing(issueClient("mallory"))), "bad certificate")
+	if got := a.take(); got != "- localhost - alice" {
+		t.Errorf("asked about %q", got)
+	}
+	to, _ := listenTLS(t, showingTLS(certstest.Must(authority().Issue(certstest.Spec{Name: "mallory"}))))
+	asked := 0
+	d := connecting(t, &engine.ClientTLS{Config: trust(named(""), func(c *tls.Config) { c.VerifyConnection = own })},
+		func(_ callbacks.Session, r callbacks.Reason, _ []byte) error {
+			if r == callbacks.OpenSSLPerformServerCertVerification {
+				asked++
+			}
+			return nil
+		})
+	for _, flags := range []engine.ClientFlags{0, engine.AllowExpired, engine.AllowInsecure} {
+		to.Flags = flags
+		if o := d.connect(to); o.err == nil || !strings.Contains(o.text, "by any means") || asked > 0 {
+			t.Errorf("flags %d: %v, and the program was asked %d times", flags, o.err, asked)
+		}
+	}
+}
+
 // TestTLSTicketsStayInTheirVhost: the vhosts of an address share the ticket keys, and
 // a client that one of them has verified is nobody to the other.
 func TestTLSTicketsStayInTheirVhost(t *testing.T) {
