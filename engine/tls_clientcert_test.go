@@ -158,6 +158,25 @@ func TestTLSProgramVerifiesClientsAgainOnResumption(t *testing.T) {
 // remembering lets a client resume.
 func remembering(c *tls.Config) { c.ClientSessionCache = tls.NewLRUClientSessionCache(4) }
 
+// TestTLSVhostVerifiesItsClients: the callback that is asked is that of SNI's vhost.
+func TestTLSVhostVerifiesItsClients(t *testing.T) {
+	list := vhostsFor(t, "", "b.test")
+	guard := &asked{refuse: map[string]bool{"alice": true}}
+	list[0].Protocols[0].Callback, list[1].Protocols[0].Callback = new(asked).callback, guard.callback
+	for i := range list {
+		list[i].TLS.ClientCAMem = authority().PEM
+	}
+	v := startTLS(t, quick, list...)
+	alice := showing(issueClient("alice"))
+	if got := v.dialTLS(t, trust(alice, named("default"))).ask("default"); got != "200 - default - alice" {
+		t.Error(got)
+	}
+	v.wantRefusal(t, trust(alice, named("b.test")), "bad certificate")
+	if got := guard.take(); got != "b.test b.test - alice" {
+		t.Errorf("asked about %q", got)
+	}
+}
+
 // TestTLSOwnVerifyConnection: what the user's tls.Config refuses the program is not
 // asked about.
 func TestTLSOwnVerifyConnection(t *testing.T) {

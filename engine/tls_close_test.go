@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -53,6 +54,64 @@ func TestTLSCloseNotifyIsSent(t *testing.T) {
 	idle.send(get("/")).want(200, "bye")
 	v.stop() // the engine's drain is an orderly end, too
 	idle.wantEOF()
+}
+
+// TestTLSCloseNotifyFitsAFullQueue: what was accepted is not to look cut short
+// because there was no room for its end.
+func TestTLSCloseNotifyFitsAFullQueue(t *testing.T) {
+	const queue = 256 << 10
+	accepted := make(chan int, 1)
+	v := serveRawTLS(t, engine.Limits{SendQueue: queue, StallTimeout: -1}, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		if r != callbacks.RawRX {
+			return nil
+		}
+		n := 0
+		for size := queue / 2; size > 0; {
+			switch err := s.Write(make([]byte, size), callbacks.WriteRaw); err {
+			case nil:
+				n += size
+			case callbacks.ErrSendQueueFull:
+				size /= 2
+			default:
+				return err
+			}
+		}
+		accepted <- n
+		return callbacks.ErrClose
+	})
+	for _, version := range []func(*tls.Config){tls12, func(*tls.Config) {}} {
+		p := v.dialTLS(t, trust(version))
+		p.send("fill")
+		n := receive(t, "the queue is full", accepted)
+		if got, err := io.Copy(io.Discard, p.r); got != int64(n) || err != nil {
+			t.Errorf("%d bytes of %d, %v", got, n, err)
+		}
+	}
+}
+
+// TestTLSClientSendsCloseNotify, too.
+func TestTLSClientSendsCloseNotify(t *testing.T) {
+	l := newListener(t)
+	ended := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer c.Close()
+		s := tls.Server(c, showingTLS(localhost()))
+		_, _ = io.WriteString(s, "?") // whereupon the client closes
+		_, err = io.Copy(io.Discard, s)
+		ended <- err
+	}()
+	d := connecting(t, &engine.ClientTLS{CAMem: authority().PEM}, nil)
+	if o := d.connect(engine.ClientConnectInfo{Address: "localhost", Port: portOf(l)}); o.err != nil {
+		t.Fatal(o.err)
+	}
+	if err := receive(t, "the client's end", ended); err != nil {
+		t.Errorf("the server saw %v", err)
+	}
 }
 
 // TestTLSPeersCloseNotify is the end of its data and not of the connection: what was

@@ -56,7 +56,17 @@ func TestTLSSNIChoosesTheVhost(t *testing.T) {
 // TestTLSMisdirectedRequests: RFC 9110 15.5.20. One vhost may ask for client
 // certificates and another not, so a request must not slip from one to the other.
 func TestTLSMisdirectedRequests(t *testing.T) {
-	v := startTLS(t, quick, vhostsFor(t, "", "b.test", "*.b.test")...)
+	list := vhostsFor(t, "", "b.test", "*.b.test")
+	told := 0
+	for i := range list {
+		list[i].Protocols[0].Callback = func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+			if r == callbacks.FilterHTTPConnection || r == callbacks.HTTPConfirmUpgrade {
+				told++
+			}
+			return tellTLS(s, r, in)
+		}
+	}
+	v := startTLS(t, quick, list...)
 	for _, c := range []struct{ sni, host, want string }{
 		{"b.test", "b.test", "200 b.test b.test - -"},
 		{"b.test", "B.TEST:443", "200 b.test b.test - -"},
@@ -86,6 +96,9 @@ func TestTLSMisdirectedRequests(t *testing.T) {
 		t.Errorf("a misdirected upgrade: %s", r.Status)
 	}
 	p.wantEOF()
+	if told != 6 {
+		t.Errorf("the program was told of %d requests, and 6 were for it", told)
+	}
 }
 
 // TestTLSALPN: what is offered, what is chosen, and who then gets the session.
