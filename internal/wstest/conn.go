@@ -2,7 +2,6 @@ package wstest
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -40,14 +39,26 @@ func Connect(t testing.TB, addr string) *Conn {
 // ConnectTLS connects and shakes hands.
 func ConnectTLS(t testing.TB, addr string, cfg *tls.Config) *Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
-	defer cancel()
-	d := tls.Dialer{Config: cfg}
-	c, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		t.Fatal(err)
+	c := Connect(t, addr)
+	c.Secure(cfg)
+	return c
+}
+
+// Secure shakes hands, as the client of a connection on which nothing was said. A
+// server without a name in cfg is known by its address.
+func (c *Conn) Secure(cfg *tls.Config) {
+	c.t.Helper()
+	if cfg.ServerName == "" {
+		cfg = cfg.Clone()
+		cfg.ServerName = c.RemoteAddr().(*net.TCPAddr).IP.String()
 	}
-	return newConn(t, c)
+	secured := tls.Client(c.Conn, cfg)
+	c.t.Cleanup(func() { _ = secured.Close() })
+	if err := secured.Handshake(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.Conn = secured
+	c.R.Reset(secured)
 }
 
 // Listen opens a port for Accept.
