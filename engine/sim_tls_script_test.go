@@ -77,8 +77,17 @@ func TestPeerThatStopsInItsHandshake(t *testing.T) {
 	}
 }
 
-// cutWire sends FIN without close_notify.
-func cutWire() op { return do(func(p *peer) { p.end.(*tlsEnd).End.CloseWrite() }) }
+// cutWire sends FIN without close_notify, behind all that is to be sent.
+func cutWire() op {
+	return func(p *peer) (simnet.Next, bool) {
+		e := p.end.(*tlsEnd)
+		sent := func() bool { return len(e.out) == 0 }
+		if sent() {
+			e.End.CloseWrite()
+		}
+		return p.w.net.Until(sent, p.patience), e.End.Shut()
+	}
+}
 
 func TestFINWithoutCloseNotify(t *testing.T) {
 	const post = "POST / HTTP/1.1\r\nHost: sim\r\n"
@@ -96,17 +105,19 @@ func TestFINWithoutCloseNotify(t *testing.T) {
 		{"a frame", "http", upgradeRequest + clientFrame(0x81, "not all of me")[:8], callbacks.Closed, 1006, nil},
 		{"between frames", "http", upgradeRequest + clientFrame(0x81, "all of me"), callbacks.Closed, 1006, nil},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			var e end
-			p := script{program: ending(&e), port: c.port, peer: spoilt,
-				ops: []op{sendNow(c.sent), wait(time.Second), cutWire(), ended()}}.play(t, overTLS)
-			if e.why != c.why || int(e.code) != c.code || c.is != nil && !errors.Is(e.err, c.is) {
-				t.Errorf("the program heard %v, %d, %v", e.why, e.code, e.err)
-			}
-			if p.end.(*tlsEnd).err != nil {
-				t.Errorf("the peer: %v", p.end.(*tlsEnd).err)
-			}
-		})
+		for _, pause := range []time.Duration{0, time.Second} { // none is while a worker is at the handshake
+			t.Run(c.name+" after "+pause.String(), func(t *testing.T) {
+				var e end
+				p := script{program: ending(&e), port: c.port, peer: spoilt,
+					ops: []op{sendNow(c.sent), wait(pause), cutWire(), ended()}}.play(t, overTLS)
+				if e.why != c.why || int(e.code) != c.code || c.is != nil && !errors.Is(e.err, c.is) {
+					t.Errorf("the program heard %v, %d, %v", e.why, e.code, e.err)
+				}
+				if p.end.(*tlsEnd).err != nil || !about(p.over, pause) {
+					t.Errorf("the peer: %v after %v", p.end.(*tlsEnd).err, p.over)
+				}
+			})
+		}
 	}
 }
 
@@ -126,6 +137,29 @@ func TestAnswersBehindCloseNotify(t *testing.T) {
 	p := script{program: program, ops: []op{sendNow(getRequest + getRequest + getRequest), bye, ended()}}.play(t, overTLS)
 	if n := strings.Count(string(p.got), "in time"); n != 3 || p.end.Broken() || !about(p.over, 3*time.Second) {
 		t.Errorf("%d answers, broken %v, over after %v", n, p.end.Broken(), p.over)
+	}
+}
+
+// A queue that is full to the last byte holds whole records, and close_notify
+// still goes behind them.
+func TestFullQueue(t *testing.T) {
+	const most = 10_000
+	written := 0
+	program := func(s callbacks.Session, why callbacks.Reason, _ []byte) error {
+		if why != callbacks.RawRX {
+			return nil
+		}
+		for n := most; n > 0; n /= 2 {
+			for s.Write(make([]byte, n), callbacks.WriteRaw) == nil {
+				written += n
+			}
+		}
+		return callbacks.ErrClose
+	}
+	p := script{program: program, port: "raw", buffer: 1000, limits: Limits{SendQueue: most, SendHigh: most},
+		ops: []op{goDeaf(), sendNow("fill it"), wait(time.Second), hearAgain(), ended()}}.play(t, overTLS)
+	if len(p.got) != written || written < most/2 || p.end.Broken() {
+		t.Errorf("%d bytes came of %d, broken %v", len(p.got), written, p.end.Broken())
 	}
 }
 
