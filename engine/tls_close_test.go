@@ -4,17 +4,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/engine"
 )
 
-// TestTLSCloseNotifyIsSent before FIN, however the session is closed: crypto/tls
-// returns io.EOF then, and io.ErrUnexpectedEOF when the data may have been cut.
+// TestTLSCloseNotifyIsSent before FIN, however the session is closed.
 func TestTLSCloseNotifyIsSent(t *testing.T) {
 	v := serveTLS(t, with(engine.ServerTLS{}), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch {
@@ -34,9 +35,7 @@ func TestTLSCloseNotifyIsSent(t *testing.T) {
 	} {
 		p := v.dialTLS(t, trust())
 		p.send(request).want(200, "bye")
-		if rest, err := io.ReadAll(p.r); err != nil || len(rest) > 0 {
-			t.Errorf("%s: %q, %v", name, rest, err)
-		}
+		p.wantCloseNotify()
 		if b, err := io.ReadAll(p.tcp); err != nil || len(b) > 0 {
 			t.Errorf("%s: behind close_notify came %q, %v", name, b, err)
 		}
@@ -46,14 +45,15 @@ func TestTLSCloseNotifyIsSent(t *testing.T) {
 	if r, _ := bad.response("GET"); r.StatusCode != 400 {
 		t.Error(r.Status)
 	}
-	bad.wantEOF()
+	bad.wantCloseNotify()
 	w := v.dialTLS(t, trust()).upgradeTLS()
 	w.frame(ws.OpText, true, "x").wantFrames(closeFrame(4000, "enough"))
-	w.frame(ws.OpClose, true, "\x0f\xa0").wantEOF()
+	w.frame(ws.OpClose, true, "\x0f\xa0")
+	w.wantCloseNotify()
 	idle := v.dialTLS(t, trust())
 	idle.send(get("/")).want(200, "bye")
 	v.stop() // the engine's drain is an orderly end, too
-	idle.wantEOF()
+	idle.wantCloseNotify()
 }
 
 // TestTLSCloseNotifyFitsAFullQueue: what was accepted is not to look cut short
@@ -83,8 +83,8 @@ func TestTLSCloseNotifyFitsAFullQueue(t *testing.T) {
 		p := v.dialTLS(t, trust(version))
 		p.send("fill")
 		n := receive(t, "the queue is full", accepted)
-		if got, err := io.Copy(io.Discard, p.r); got != int64(n) || err != nil {
-			t.Errorf("%d bytes of %d, %v", got, n, err)
+		if got, err := io.Copy(io.Discard, p.r); got != int64(n) || err != nil || !p.tap.alerted() {
+			t.Errorf("%d bytes of %d, %v, close_notify %v", got, n, err, p.tap.alerted())
 		}
 	}
 }
@@ -100,9 +100,12 @@ func TestTLSClientSendsCloseNotify(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		s := tls.Server(c, showingTLS(localhost()))
+		in := &tap{Conn: c}
+		s := tls.Server(in, showingTLS(localhost()))
 		_, _ = io.WriteString(s, "?") // whereupon the client closes
-		_, err = io.Copy(io.Discard, s)
+		if _, err = io.Copy(io.Discard, s); err == nil && !in.alerted() {
+			err = io.ErrUnexpectedEOF
+		}
 		ended <- err
 	}()
 	d := connecting(t, &engine.ClientTLS{CAMem: authority().PEM}, nil)
@@ -136,7 +139,7 @@ func TestTLSPeersCloseNotify(t *testing.T) {
 	for _, path := range []string{"/one", "/two", "/three"} {
 		p.want(200, "answered "+path)
 	}
-	p.wantEOF()
+	p.wantCloseNotify()
 
 	late := v.dialTLS(t, trust())
 	late.send(get("/later"), get("/behind"))
@@ -147,7 +150,7 @@ func TestTLSPeersCloseNotify(t *testing.T) {
 	}
 	late.want(200, "late")
 	late.want(200, "answered /behind")
-	late.wantEOF()
+	late.wantCloseNotify()
 }
 
 // hangUp waits for the server's end and closes.
@@ -212,6 +215,54 @@ func TestTLSRawEndings(t *testing.T) {
 	}
 	if got := receive(t, "RawClose", ends); got.data != "data" || got.err == nil || errors.Is(got.err, engine.ErrCutShort) {
 		t.Errorf("a forged record: %+v", got)
+	}
+}
+
+// batch is a connection whose writes are sent together.
+type batch struct {
+	net.Conn
+	hold bool
+	kept []byte
+}
+
+func (b *batch) Write(p []byte) (int, error) {
+	if b.hold {
+		b.kept = append(b.kept, p...)
+		return len(p), nil
+	}
+	return b.Conn.Write(p)
+}
+
+// TestTLSCloseNotifyWaitsForAPause: a session that is paused hears of its peer's end
+// when it reads again, also when that came in the same segment as the data.
+func TestTLSCloseNotifyWaitsForAPause(t *testing.T) {
+	resumed, over := false, make(chan bool, 1)
+	v := serveRawTLS(t, engine.Limits{}, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.RawRX:
+			s.PauseReading()
+			s.SetTimer(time.Millisecond)
+		case callbacks.Timer:
+			resumed = true
+			s.ResumeReading()
+		case callbacks.RawClose:
+			over <- resumed && s.Err() == nil
+		}
+		return nil
+	})
+	p := v.dial(t)
+	b := &batch{Conn: p.Conn}
+	c := p.over(tcpOf(p), tls.Client(b, trust()))
+	if err := c.tls.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	b.hold = true
+	c.send("data")
+	_ = c.tls.CloseWrite()
+	_, _ = c.tcp.Write(b.kept)
+	_ = c.hangUp()
+	if !receive(t, "RawClose", over) {
+		t.Error("a paused session heard of its end")
 	}
 }
 

@@ -303,5 +303,5 @@ func TestLargeEchoOverTLS(t *testing.T) {
 	if err := <-wrote; err != nil {
 		t.Error(err)
 	}
-	p.wantEOF()
+	p.wantCloseNotify()
 }

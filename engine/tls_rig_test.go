@@ -130,17 +130,64 @@ type tlsPeer struct {
 	*peer
 	tls *tls.Conn
 	tcp *net.TCPConn
+	tap *tap // nil if the test has put something else between
+}
+
+// tap follows the records that come: crypto/tls takes a FIN between two of them for
+// a good end.
+type tap struct {
+	net.Conn
+	head       [5]byte // of the last record
+	have, left int     // of its head, and missing of its body
+}
+
+func (c *tap) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	for rest := b[:n]; len(rest) > 0; {
+		k := min(c.left, len(rest))
+		if c.left == 0 {
+			k = copy(c.head[c.have:], rest)
+			if c.have += k; c.have == len(c.head) {
+				c.have, c.left = 0, c.length()
+			}
+		} else {
+			c.left -= k
+		}
+		rest = rest[k:]
+	}
+	return n, err
+}
+
+func (c *tap) length() int { return int(c.head[3])<<8 | int(c.head[4]) }
+
+// alerted tells whether the last record was an alert, which in TLS 1.3 only its
+// length shows.
+func (c *tap) alerted() bool {
+	const alert, sealed, sealedAlert = 21, 23, 2 + 1 + 16
+	return c.have == 0 && c.left == 0 && (c.head[0] == alert || c.head[0] == sealed && c.length() == sealedAlert)
+}
+
+// wantCloseNotify wants the server to end properly, and to say nothing before.
+func (p *tlsPeer) wantCloseNotify() {
+	p.t.Helper()
+	p.wantEOF()
+	if !p.tap.alerted() {
+		p.t.Fatal("the end came without close_notify")
+	}
 }
 
 // meet connects without shaking hands.
 func (v *server) meet(t *testing.T, cfg *tls.Config) *tlsPeer {
 	t.Helper()
 	p := v.dial(t)
-	return p.over(tcpOf(p), tls.Client(p.Conn, cfg))
+	c := &tap{Conn: p.Conn}
+	s := p.over(tcpOf(p), tls.Client(c, cfg))
+	s.tap = c
+	return s
 }
 
 func (p *peer) over(tcp *net.TCPConn, c *tls.Conn) *tlsPeer {
-	return &tlsPeer{&peer{c, p.t, bufio.NewReader(c)}, c, tcp}
+	return &tlsPeer{&peer{c, p.t, bufio.NewReader(c)}, c, tcp, nil}
 }
 
 // dialTLS shakes hands.
