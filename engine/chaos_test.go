@@ -12,6 +12,7 @@ import (
 	"runtime/metrics"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,10 +89,10 @@ func newChaos(t *testing.T) *chaosEngine {
 		Loops:  2,
 		Limits: engine.Limits{Message: 64 << 10},
 		Logger: slog.New(slog.DiscardHandler),
-		Vhosts: []engine.Vhost{{
+		Vhosts: over(t).servers([]engine.Vhost{{
 			Listen:    []string{"tcp://127.0.0.1:0"},
 			Protocols: []callbacks.Protocol{{Name: "echo", Callback: chaosServer}},
-		}},
+		}}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +116,7 @@ func newChaos(t *testing.T) *chaosEngine {
 
 // suffer lets n bad clients loose and serves a good one until they are done. Then
 // it wants everything back.
-func (e *chaosEngine) suffer(n int, bad func(i int, c *net.TCPConn) error) {
+func (e *chaosEngine) suffer(n int, bad func(i int, c wire) error) {
 	e.t.Helper()
 	before := heap(true)
 	done := make(chan struct{})
@@ -140,20 +141,14 @@ func (e *chaosEngine) suffer(n int, bad func(i int, c *net.TCPConn) error) {
 }
 
 // unleash runs the bad clients, chaosAtOnce at a time.
-func (e *chaosEngine) unleash(n int, bad func(i int, c *net.TCPConn) error) {
+func (e *chaosEngine) unleash(n int, bad func(i int, c wire) error) {
 	var wg sync.WaitGroup
 	turns := make(chan struct{}, chaosAtOnce)
 	for i := range n {
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
-			c, err := net.Dial("tcp", e.addr)
-			if err == nil {
-				_ = c.SetDeadline(time.Now().Add(wstest.Patience))
-				err = bad(i, c.(*net.TCPConn))
-				_ = c.Close()
-			}
-			if err != nil {
+			if err := e.meet(i, bad); err != nil {
 				e.t.Errorf("bad client %d: %v", i, err)
 			}
 		})
@@ -161,11 +156,28 @@ func (e *chaosEngine) unleash(n int, bad func(i int, c *net.TCPConn) error) {
 	wg.Wait()
 }
 
+// meet is one bad client's life.
+func (e *chaosEngine) meet(i int, bad func(i int, c wire) error) error {
+	tcp, err := net.Dial("tcp", e.addr)
+	if err != nil {
+		return err
+	}
+	defer tcp.Close()
+	_ = tcp.SetDeadline(time.Now().Add(wstest.Patience))
+	c, err := over(e.t).client(e.t.Context(), tcp, "")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return bad(i, c.(wire))
+}
+
 // serveWell is the client that behaves. It returns the largest heap that it has
 // seen.
 func (e *chaosEngine) serveWell(done <-chan struct{}) (most uint64) {
 	e.t.Helper()
-	ws, web := wstest.Dial(e.t, e.addr), wstest.Connect(e.t, e.addr)
+	ws, web := over(e.t).secure(wstest.Connect(e.t, e.addr)), over(e.t).secure(wstest.Connect(e.t, e.addr))
+	ws.Upgrade("/")
 	defer func() { _ = ws.Close(); _ = web.Close() }()
 	for round := 0; ; round++ {
 		want := strings.Repeat("good ", 1+round%1000)
@@ -219,11 +231,11 @@ const httpScript = "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\
 	"PUT /b HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n0123456789"
 
 // endings are the ways in which a client goes away.
-var endings = []func(*net.TCPConn) error{
-	func(*net.TCPConn) error { return nil },                      // FIN, or RST if something was not read
-	func(c *net.TCPConn) error { return c.SetLinger(0) },         // RST
-	func(c *net.TCPConn) error { _, err := rest(c); return err }, // FIN, and on reading
-	func(c *net.TCPConn) error { // RST with the answer on its way
+var endings = []func(wire) error{
+	func(wire) error { return nil },                      // FIN, or RST if something was not read
+	func(c wire) error { return c.SetLinger(0) },         // RST
+	func(c wire) error { _, err := rest(c); return err }, // FIN, and on reading
+	func(c wire) error { // RST with the answer on its way
 		_, _ = c.Read(make([]byte, 1))
 		return c.SetLinger(0)
 	},
@@ -231,7 +243,7 @@ var endings = []func(*net.TCPConn) error{
 
 // rest half-closes and reads until the server closes. A reset is no surprise to a
 // client that broke off.
-func rest(c *net.TCPConn) ([]byte, error) {
+func rest(c wire) ([]byte, error) {
 	if err := c.CloseWrite(); err != nil && !gone(err) {
 		return nil, err
 	}
@@ -248,13 +260,14 @@ func gone(err error) bool {
 	return err != nil && !(errors.As(err, &timeout) && timeout.Timeout())
 }
 
-// TestChaosCut ends a client behind every byte of each script, in every way.
+// TestChaosCut ends clients behind every byte of each script, in every way.
 func TestChaosCut(t *testing.T) {
 	for name, script := range map[string]string{"websocket": wsScript, "http": httpScript} {
 		t.Run(name, func(t *testing.T) {
 			e := newChaos(t)
-			e.suffer(len(script)*len(endings), func(i int, c *net.TCPConn) error {
-				at, ending := i/len(endings), i%len(endings)
+			stride := over(t).stride()
+			e.suffer(len(script)*len(endings)/stride, func(i int, c wire) error {
+				at, ending := i*stride/len(endings), i%len(endings)
 				if _, err := io.WriteString(c, script[:at]); err != nil {
 					return err
 				}
@@ -270,7 +283,7 @@ func TestChaosCut(t *testing.T) {
 // TestChaosDawdle writes byte by byte; the answers have to be whole.
 func TestChaosDawdle(t *testing.T) {
 	e := newChaos(t)
-	e.suffer(100, func(i int, c *net.TCPConn) error {
+	e.suffer(100/over(t).stride(), func(i int, c wire) error {
 		script, want, prefix := wsScript, wsAnswer, "\r\n\r\n"
 		if i%2 == 0 {
 			script, want, prefix = httpScript, "0123456789", ""
@@ -290,7 +303,7 @@ func TestChaosDawdle(t *testing.T) {
 
 // flood writes b over and over, without reading, until most bytes are out or the
 // server has stopped taking them.
-func flood(c *net.TCPConn, b []byte, most int) {
+func flood(c wire, b []byte, most int) {
 	for sent := 0; sent < most; sent += len(b) {
 		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		if _, err := c.Write(b); err != nil {
@@ -313,9 +326,10 @@ func TestChaosFlood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			again := []byte(strings.Repeat(what.again, max(1, 64<<10/len(what.again))))
 			e := newChaos(t)
+			clients := 60 / over(t).stride()
 			var flooding sync.WaitGroup
-			flooding.Add(60)
-			e.suffer(60, func(i int, c *net.TCPConn) error {
+			flooding.Add(clients)
+			e.suffer(clients, func(i int, c wire) error {
 				_ = c.SetReadBuffer(4096)
 				_, err := io.WriteString(c, what.first)
 				flood(c, again, most)
@@ -327,6 +341,27 @@ func TestChaosFlood(t *testing.T) {
 	}
 }
 
+// counted counts what is read, and is read in pieces: it hides its WriteTo.
+type counted struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// stalled waits until n is not growing any more.
+func stalled(n *atomic.Int64) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for last := int64(-1); n.Load() != last; <-tick.C {
+		last = n.Load()
+	}
+}
+
 // TestChaosSlowReader sends without a look at the answers until the server stops
 // taking more, and only then reads, in small pieces. Nothing may be lost although
 // the server has had to wait in both directions.
@@ -335,19 +370,18 @@ func TestChaosSlowReader(t *testing.T) {
 	const messages = 300
 	frame := "\x82\xfe\xff\xff\x00\x00\x00\x00" + strings.Repeat("m", 65535)
 	all := []byte(upgrade + strings.Repeat(frame, messages) + "\x88\x80\x00\x00\x00\x00")
-	e.suffer(8, func(_ int, c *net.TCPConn) error {
+	e.suffer(8, func(_ int, c wire) error {
 		_ = c.SetReadBuffer(64 << 10)
-		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		n, _ := c.Write(all) // as much as the buffers on the way hold
-		_ = c.SetWriteDeadline(time.Now().Add(wstest.Patience))
-		rest, sent := all[n:], make(chan error, 1)
+		var progress atomic.Int64
+		sent := make(chan error, 1)
 		go func() {
-			_, err := c.Write(rest)
+			_, err := io.Copy(c, &counted{bytes.NewReader(all), &progress})
 			sent <- err
 		}()
+		stalled(&progress) // the buffers on the way are full
 		got, small := 0, make([]byte, 5000)
 		var err error
-		for ; err == nil; got += n {
+		for n := 0; err == nil; got += n {
 			n, err = c.Read(small)
 		}
 		if want := messages * (65535 + 4); err != io.EOF || got < want {

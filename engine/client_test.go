@@ -28,15 +28,15 @@ func connectTo(t *testing.T, info engine.ClientConnectInfo, f callbacks.Callback
 	return v, rec
 }
 
-func clientInfo(addr string) engine.ClientConnectInfo {
-	info, _ := engine.ParseClientURL("ws://" + addr + "/chat?x=y")
+func clientInfo(t *testing.T, addr string) engine.ClientConnectInfo {
+	info, _ := engine.ParseClientURL(over(t).scheme() + addr + "/chat?x=y")
 	return info
 }
 
 func TestClientAndServer(t *testing.T) {
 	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Name: "two", Callback: echoWS})})
 	got := make(chan string, 8)
-	info := clientInfo(v.addr)
+	info := clientInfo(t, v.addr)
 	info.Protocol, info.Origin, info.UserData = "one, two", "http://here", 42
 	info.Header = []http1.Field{{Name: "X-A", Value: "b"}}
 	long := strings.Repeat("long ", 20000)
@@ -81,11 +81,7 @@ func TestClientAndServer(t *testing.T) {
 // once and nothing is left.
 func TestClientFailures(t *testing.T) {
 	answer := func(text string) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
+		l := over(t).listen(t)
 		go func() {
 			for {
 				c, err := l.Accept()
@@ -117,7 +113,7 @@ func TestClientFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			failed := make(chan string, 2)
-			v, rec := connectTo(t, clientInfo(c.addr), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+			v, rec := connectTo(t, clientInfo(t, c.addr), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 				if r == callbacks.ClientConnectionError {
 					var h *engine.HandshakeError
 					if errors.As(s.Err(), &h) && h.Status == 403 && s.Response().Status() != 403 {
@@ -144,7 +140,7 @@ func TestClientRefusesItself(t *testing.T) {
 		callbacks.ClientAppendHandshakeHeader, callbacks.ClientFilterPreEstablish} {
 		no := errors.New("no: " + at.String())
 		failed := make(chan error, 1)
-		_, rec := connectTo(t, clientInfo(v.addr), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		_, rec := connectTo(t, clientInfo(t, v.addr), func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 			switch r {
 			case at:
 				return no
@@ -205,7 +201,7 @@ func TestRawClientAndParent(t *testing.T) {
 	v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch r {
 		case callbacks.Receive:
-			info := clientInfo(raw.addr)
+			info := clientInfo(t, raw.addr)
 			info.Method, info.Parent = "RAW", s
 			_, err := (<-running).Connect(info)
 			return err
@@ -241,7 +237,7 @@ func TestHandleWritesBeforeItIsEstablished(t *testing.T) {
 		}
 		return nil
 	})
-	h, err := c.Connect(clientInfo(v.addr))
+	h, err := c.Connect(clientInfo(t, v.addr))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,11 +254,7 @@ func TestHandleWritesBeforeItIsEstablished(t *testing.T) {
 }
 
 func TestHandleCloseWhileConnecting(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := over(t).listen(t)
 	failed := make(chan error, 1)
 	v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch r {
@@ -273,7 +265,7 @@ func TestHandleCloseWhileConnecting(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := v.Connect(clientInfo(l.Addr().String())); err != nil {
+	if _, err := v.Connect(clientInfo(t, l.Addr().String())); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-failed; !errors.Is(err, net.ErrClosed) {

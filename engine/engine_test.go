@@ -105,7 +105,7 @@ func TestMountsAndHosts(t *testing.T) {
 		{"[::1]:80", "/", "one /"},
 		{"two.test.evil", "/", "one /"},
 	} {
-		v.dial(t).send("GET "+c.path+" HTTP/1.1\r\nHost: "+c.host+"\r\n\r\n").want(200, c.want)
+		v.dialHost(t, c.host).send("GET "+c.path+" HTTP/1.1\r\nHost: "+c.host+"\r\n\r\n").want(200, c.want)
 	}
 	r := v.dial(t).send(get("/old/thing")).want(308, "")
 	if r.Header.Get("Location") != "/new" {
@@ -208,7 +208,7 @@ func TestConnectionLimits(t *testing.T) {
 			a, b := v.dial(t).send(get("/")), v.dial(t).send(get("/"))
 			a.want(200, "hi /")
 			b.want(200, "hi /")
-			v.dial(t).send(get("/")).want(503, "Service Unavailable\n")
+			v.turnsAway(t)
 			if n := v.Stats().Refused; n != 1 {
 				t.Errorf("%d refused", n)
 			}
@@ -216,6 +216,23 @@ func TestConnectionLimits(t *testing.T) {
 			eventually(t, "the closed connection is counted out", func() bool { return v.Stats().Sessions == 1 })
 			v.dial(t).send(get("/")).want(200, "hi /")
 		})
+	}
+}
+
+// turnsAway connects once too often. There is no TLS to say so in words.
+func (v *server) turnsAway(t *testing.T) {
+	t.Helper()
+	if over(t) == overTCP {
+		v.dial(t).send(get("/")).want(503, "Service Unavailable\n")
+		return
+	}
+	c, err := net.Dial("tcp", v.addr)
+	if err != nil {
+		return // the reset was faster
+	}
+	defer c.Close()
+	if _, err := over(t).client(t.Context(), c, ""); err == nil {
+		t.Error("the server shook hands")
 	}
 }
 
@@ -292,14 +309,14 @@ func TestCancelService(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	before := runtime.NumGoroutine()
 	hold := make(chan callbacks.Handle, 1)
-	e, err := engine.New(engine.Config{Loops: 2, Vhosts: []engine.Vhost{{Listen: []string{"tcp://127.0.0.1:0"}, Protocols: []callbacks.Protocol{{
+	e, err := engine.New(engine.Config{Loops: 2, Vhosts: over(t).servers([]engine.Vhost{{Listen: []string{"tcp://127.0.0.1:0"}, Protocols: []callbacks.Protocol{{
 		Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 			if r == callbacks.HTTP {
 				s.Hold()
 				hold <- s.Handle()
 			}
 			return nil
-		}}}}}})
+		}}}}})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,8 +329,9 @@ func TestShutdown(t *testing.T) {
 	q := v.dial(t).send(get("/"))
 	h := <-hold
 	idle := v.dial(t)
-	over := make(chan error, 1)
-	go func() { over <- e.Shutdown(context.Background()) }()
+	v.shaken(t, 3)
+	ended := make(chan error, 1)
+	go func() { ended <- e.Shutdown(context.Background()) }()
 	p.wantFrames(closeFrame(1001, ""))
 	p.frame(ws.OpClose, true, "\x03\xe9").wantEOF()
 	p.Close()
@@ -326,7 +344,7 @@ func TestShutdown(t *testing.T) {
 	q.want(200, "at last")
 	q.wantEOF()
 	q.Close()
-	if err := <-over; err != nil {
+	if err := <-ended; err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
 	if err := <-v.done; err != nil {

@@ -30,7 +30,7 @@ const fewDescriptors = 64
 // those that it has go on, those that wait are served when others leave.
 func TestDescriptorsRunOut(t *testing.T) {
 	if os.Getenv(exhaustVariable) != "" {
-		if err := serveWithFewDescriptors(); err != nil {
+		if err := serveWithFewDescriptors(over(t)); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -39,7 +39,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	s := startFew(t)
 	var open, more []*wstest.Conn
 	for range 20 {
-		open = append(open, wstest.Dial(t, s.addr))
+		open = append(open, s.dial(t))
 	}
 	for range fewDescriptors {
 		more = append(more, wstest.Connect(t, s.addr))
@@ -56,8 +56,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 	for _, c := range more[:len(more)-1] {
 		_ = c.Close()
 	}
-	last.Upgrade("/") // it has waited all the while
-	fresh := wstest.Dial(t, s.addr)
+	over(t).secure(last).Upgrade("/") // it has waited all the while
+	fresh := s.dial(t)
 	for _, c := range append(open, last, fresh) {
 		c.Frame(true, wstest.Text, []byte("still here"))
 		c.ExpectMessage(wstest.Text, "still here")
@@ -102,6 +102,14 @@ func startFew(t *testing.T) *fewServer {
 	return s
 }
 
+// dial opens a WebSocket.
+func (s *fewServer) dial(t *testing.T) *wstest.Conn {
+	t.Helper()
+	c := over(t).secure(wstest.Connect(t, s.addr))
+	c.Upgrade("/")
+	return c
+}
+
 // readLog looks for the reactor's complaint.
 func (s *fewServer) readLog(r *bufio.Reader) {
 	var all strings.Builder
@@ -133,7 +141,7 @@ func (s *fewServer) stop(t *testing.T) {
 }
 
 // serveWithFewDescriptors is the child's side. It ends with its standard input.
-func serveWithFewDescriptors() error {
+func serveWithFewDescriptors(x transport) error {
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
 		return err
@@ -145,10 +153,10 @@ func serveWithFewDescriptors() error {
 	e, err := engine.New(engine.Config{
 		Limits: engine.Limits{Connections: -1},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Vhosts: []engine.Vhost{{
+		Vhosts: x.servers([]engine.Vhost{{
 			Listen:    []string{"tcp://127.0.0.1:0"},
 			Protocols: []callbacks.Protocol{{Callback: chaosServer}},
-		}},
+		}}),
 	})
 	if err != nil {
 		return err

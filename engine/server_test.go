@@ -32,12 +32,14 @@ type server struct {
 	stop context.CancelFunc
 }
 
-// start runs cfg; vhosts without an address listen on a free port of loopback.
+// start runs cfg on the test's transport; a first vhost without an address listens on
+// a free port of loopback.
 func start(t *testing.T, cfg engine.Config) *server {
 	t.Helper()
 	if len(cfg.Vhosts) > 0 && cfg.Vhosts[0].Listen == nil && cfg.Vhosts[0].Listeners == nil {
 		cfg.Vhosts[0].Listen = []string{"tcp://127.0.0.1:0"}
 	}
+	cfg.Vhosts = over(t).servers(cfg.Vhosts)
 	v := &server{log: new(bytes.Buffer), done: make(chan error, 1)}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(v.log, nil))
@@ -83,16 +85,26 @@ type peer struct {
 
 func (v *server) dial(t *testing.T) *peer {
 	t.Helper()
+	return v.dialHost(t, "")
+}
+
+// dialHost connects to ask for host.
+func (v *server) dialHost(t *testing.T, host string) *peer {
+	t.Helper()
 	network := "tcp"
 	if strings.HasPrefix(v.addr, "/") || strings.HasPrefix(v.addr, "@") {
 		network = "unix"
 	}
-	c, err := net.Dial(network, v.addr)
+	tcp, err := net.Dial(network, v.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { tcp.Close() })
+	_ = tcp.SetDeadline(time.Now().Add(patience))
+	c, err := over(t).client(t.Context(), tcp, host)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &peer{c, t, bufio.NewReader(c)}
 }
 

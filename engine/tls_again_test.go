@@ -1,0 +1,121 @@
+package engine_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// again are the tests that hold over TLS as they do over TCP.
+var again = []func(*testing.T){
+	TestChaosCut, TestChaosDawdle, TestChaosFlood, TestChaosSlowReader,
+	TestClientAndServer, TestClientFailures, TestClientRefusesItself, TestRawClientAndParent,
+	TestHandleWritesBeforeItIsEstablished, TestHandleCloseWhileConnecting,
+	TestAnswersBeforeABrokenRequest, TestRawResponsesThatEndShort, TestConnectIsNoTunnel,
+	TestMountsAndHosts, TestListeners, TestCodecSessions, TestConnectionLimits, TestFilterNetworkConnection,
+	TestShutdown, TestShutdownCutsOffWhoDoesNotGo, TestStats, TestPanicIsLoggedWithItsStack,
+	TestDescriptorsRunOut,
+	TestBadRequests, TestGoodRequests, TestPipelinedRequestsAreAnsweredInOrder, TestAnswersMayComeLater,
+	TestClientWhoLeavesIsNoticed, TestUnansweredRequests, TestErrorsChooseTheAnswer, TestExpectContinue,
+	TestHeadHasNoBody, TestResponseHeader, TestStreamedResponses, TestWritesThatDoNotFitTheResponse,
+	TestRawResponses, TestMalformedRawResponseIsAnError, TestFiltersRefuse, TestBodiesThatNobodyWants,
+	TestHalfClose, TestEOFInsideABody,
+	TestFiltersDecide, TestBrokenBodyTakesTheAnswerBack, TestRequestStaysTheRequest, TestHandleOfARequest,
+	TestPanicsOfACodecEndOneSession, TestCodecSessionCutInAMessage, TestStatusWithoutBodyEndsTheResponse,
+	TestUnknownMethod, TestPingsHaveNoFragments, TestCallsBeforeThereIsARole, TestHeaderBetweenRequests,
+	TestWriteableWaitsForRoom, TestShutdownDoesNotOutlastItsContext, TestUpgradeWhileDraining, TestNoLimit,
+	TestHangupWithoutPings, TestProtocolLimits, TestHandshakeOnTheWire, TestManyHandleWritesLeaveInOrder,
+	TestEchoAllocatesNothing, TestPlainGetAllocatesNothing,
+	TestUpgrade, TestRetainHead, TestUpgradeRefusals, TestSubprotocols, TestGluedFrame, TestPieces,
+	TestMessagesAreWholeWhateverTheFragments, TestWriteKinds, TestCloseHandshake, TestBreachesOfTheProtocol,
+	TestCloseThenText, TestEveryPingIsAnswered, TestHandles, TestErrorOfAPostEndsTheSession, TestSlowReader,
+	TestPeerThatNeverReads, TestTimerAndPause, TestTxPacketSizeDeliversAll,
+}
+
+// noAgain are those that do not, and why.
+var noAgain = map[string]string{
+	"TestNewRefusesBadConfigurations": "nothing runs",
+	"TestVhostsThatCannotShare":       "nothing runs",
+	"TestConnectRefusesBadInfo":       "nothing connects",
+	"TestPortInUse":                   "nobody connects",
+	"TestProtocolInitAndDestroy":      "nobody connects",
+	"TestCancelService":               "nobody connects",
+	"TestShutdownBeforeRun":           "nobody connects",
+	"TestShutdownTwiceAndWithoutRun":  "its client never gets a connection",
+	"TestClientsOfARunThatFailed":     "its client never gets a connection",
+	"TestTimerWhileConnecting":        "its client never gets a connection",
+}
+
+// TestOverTLS runs the other tests once more; see over.
+func TestOverTLS(t *testing.T) {
+	for version, x := range transports {
+		t.Run(version, func(t *testing.T) {
+			if over(t) != x {
+				t.Fatal("it is not this transport that the tests would use")
+			}
+			for _, test := range again {
+				name := nameOf(test)
+				if version == "1.2" && strings.HasPrefix(name, "TestChaos") {
+					continue // it takes long, and is not about versions
+				}
+				t.Run(name, test)
+			}
+		})
+	}
+}
+
+// nameOf is a test's name.
+func nameOf(test func(*testing.T)) string {
+	name := runtime.FuncForPC(reflect.ValueOf(test).Pointer()).Name()
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+// TestOverTLSMissesNothing keeps the lists above complete. What is in tls_*_test.go
+// is about TLS anyway.
+func TestOverTLSMissesNothing(t *testing.T) {
+	lists := map[string]int{}
+	for _, test := range again {
+		lists[nameOf(test)]++
+	}
+	for name := range noAgain {
+		lists[name]++
+	}
+	for _, name := range testNames(t) {
+		if lists[name] != 1 {
+			t.Errorf("%s is %d times in the lists of tests that are run again and of those that are not", name, lists[name])
+		}
+		delete(lists, name)
+	}
+	for name := range lists {
+		t.Errorf("there is no %s", name)
+	}
+}
+
+// testNames are those of this package's tests that know nothing of TLS.
+func testNames(t *testing.T) (names []string) {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		if strings.HasPrefix(path, "tls_") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if ok && f.Name.Name == "engine_test" && strings.HasPrefix(fn.Name.Name, "Test") && fn.Recv == nil {
+				names = append(names, fn.Name.Name)
+			}
+		}
+	}
+	return names
+}
