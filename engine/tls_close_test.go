@@ -259,7 +259,10 @@ func TestTLSCloseNotifyWaitsForAPause(t *testing.T) {
 	b.hold = true
 	c.send("data")
 	_ = c.tls.CloseWrite()
-	_, _ = c.tcp.Write(b.kept)
+	_ = c.tcp.SetDeadline(time.Now().Add(patience)) // CloseWrite has let it pass
+	if _, err := c.tcp.Write(b.kept); err != nil {
+		t.Fatal(err)
+	}
 	_ = c.hangUp()
 	if !receive(t, "RawClose", over) {
 		t.Error("a paused session heard of its end")
