@@ -143,7 +143,7 @@ func TestAnswersBehindCloseNotify(t *testing.T) {
 // A queue that is full to the last byte holds whole records, and close_notify
 // still goes behind them.
 func TestFullQueue(t *testing.T) {
-	const most = 10_000
+	const most = 1 << 20 // in many records, each longer than what is in it
 	written := 0
 	program := func(s callbacks.Session, why callbacks.Reason, _ []byte) error {
 		if why != callbacks.RawRX {
@@ -156,7 +156,7 @@ func TestFullQueue(t *testing.T) {
 		}
 		return callbacks.ErrClose
 	}
-	p := script{program: program, port: "raw", buffer: 1000, limits: Limits{SendQueue: most, SendHigh: most},
+	p := script{program: program, port: "raw", buffer: 64 << 10, limits: Limits{SendQueue: most, SendHigh: most},
 		ops: []op{goDeaf(), sendNow("fill it"), wait(time.Second), hearAgain(), ended()}}.play(t, overTLS)
 	if len(p.got) != written || written < most/2 || p.end.Broken() {
 		t.Errorf("%d bytes came of %d, broken %v", len(p.got), written, p.end.Broken())
