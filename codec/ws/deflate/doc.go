@@ -1,0 +1,62 @@
+// Package deflate is permessage-deflate, the compression extension of RFC 7692,
+// both sides, as pure functions over byte slices: the negotiation, compressed
+// messages out, messages inflated. It does no I/O and starts no goroutine.
+//
+//	ws.Reader, an Event with Compressed           a message of the application
+//	        |                                            |
+//	  whole: ws.Assembler, then Inflater.Append    Compressor.AppendSmaller, or
+//	  pieces: Stream.Append                        Append for each piece
+//	        |          ^                              ^  |
+//	        |          | History: received       sent |  |
+//	        v          +---- of the session ----------+  v
+//	plaintext: check its UTF-8, deliver it        ws.AppendHeader with RSV1, payload
+//
+// # Negotiation
+//
+// A [Config] holds the wishes of one end; a server uses [Config.Accept] and
+// [Params.AppendResponse], a client [Config.AppendOffer] and [Config.Confirm].
+// [Params.From] then gives the [Direction] for each call that follows.
+//
+// # What belongs to a loop, and what to a session
+//
+// A [Compressor] and an [Inflater] belong to a loop and serve all its sessions in
+// turn: nothing of a message stays in them. A session has a [Params] and, for each
+// direction, a [History]: the last plaintext bytes, which is all that takeover
+// needs. Before each message the loop's writer or reader is set back to them.
+// That costs a sender about 1 us for 1 KiB, which is why it keeps 4 KiB, and a
+// receiver 1 us for its 32 KiB; a writer of a session's own would cost 1 MB.
+// A [Stream] holds bytes inside a message only.
+//
+// Memory of a session at rest, beside the structs themselves (24 bytes a History,
+// 40 a Stream), by what is agreed for a direction:
+//
+//	                  sent           received
+//	no takeover       0              0
+//	takeover          up to 4 KiB    up to 32 KiB, or 2^WindowBits
+//
+// A History grows to that as messages come, and a sender's may be dropped between
+// messages at any time. Of a loop, once used: a Compressor 0.8 to 1.4 MB by level,
+// and 1.1 MB for each window size below 32 KiB that a peer asked for and longer
+// messages needed, of which there are seven; an Inflater 40 KB, and up to 320 KB of
+// buffers.
+//
+// # Who owns which bytes
+//
+// Append-like methods extend dst as the append builtin does, and keep neither dst
+// nor the payload, which they do not change. On an error dst comes back as it
+// was.
+//
+// # Limits
+//
+// The plaintext of a message is limited: a message that grows beyond it is given
+// up after at most 32 KiB more. Its compressed length is for ws.Limits to bound,
+// and a Stream bounds what it holds. A peer can make an Inflater work for 150 ns a
+// byte, as 1 KiB of zeros is two bytes or less, so the limit of the plaintext
+// bounds the work too; the rest is at most 20 ns for a byte that makes nothing, or
+// 300 ns where it is used to describe Huffman codes that are not used.
+//
+// Distances are not checked against the window that was agreed: a peer that refers
+// back further inside of one message is understood.
+//
+// Nothing here is safe for concurrent use.
+package deflate

@@ -1,0 +1,166 @@
+package deflate
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// The way of a message through this file:
+//
+//  1. Append copies the compressed bytes and puts behind them what the sender
+//     took off, and an empty final block, so that the reader ends by itself.
+//  2. streams inflates up to a final block, and what follows one likewise
+//     (RFC 7692 section 7.2.3.4 allows them, 7.2.3.5 several blocks).
+//  3. read counts what comes out against the limit.
+//  4. Append keeps the end of the plaintext, if the next message may need it.
+
+const (
+	// marker is what section 7.2.1 has a sender take off, and section 7.2.2 a
+	// receiver put back.
+	marker = "\x00\x00\xff\xff"
+	// stop is an empty final block. No other state of a reader than the one
+	// between two blocks gets through it to an end: inside a block these bits
+	// are data or a bad header, and then the next block is missing.
+	stop = "\x01\x00\x00\xff\xff"
+
+	// maxStreams is how many final blocks a message may have. Behind each the
+	// reader starts anew, some 2 us for two bytes of input, and no known sender
+	// makes more than one.
+	maxStreams = 1000
+
+	// keepInput is the largest input buffer that is kept for the next message.
+	keepInput = 256 << 10
+
+	// firstOutput is how much room there is at least for the plaintext.
+	firstOutput = 512
+
+	maxWindow = 1 << maxWindowBits
+)
+
+// Inflater inflates messages of any number of sessions, one after the other. The
+// zero value is ready; the first message makes it allocate about 40 KB. One a
+// loop is enough.
+type Inflater struct {
+	r      flateReader
+	src    bytes.Reader
+	in     []byte // compressed bytes and their end
+	window []byte // what may be referred to behind a final block
+}
+
+// flateReader is what klauspost's NewReader returns.
+type flateReader interface {
+	io.Reader
+	flate.Resetter
+}
+
+// Append inflates p, a whole message without what its sender took off, and
+// returns dst with the plaintext behind it. d and h are the session's for what
+// it receives; h may be nil if d has no takeover. p is not kept.
+//
+// limit is the longest plaintext in bytes; 0 or less means
+// ws.DefaultMessageLimit. A longer one is ws.ErrMessageTooBig, and no more than
+// 32 KiB beyond limit were inflated to find out. Other errors are ErrCorrupt and
+// ErrTooManyStreams. The connection ends with any of them; dst is then returned
+// as it was.
+func (f *Inflater) Append(dst, p []byte, d Direction, h *History, limit int64) ([]byte, error) {
+	if len(p) == 0 {
+		// Not even the block header of section 7.2.3.6. Zlib's inflate takes
+		// it for an empty message, so senders may get away with it.
+		return dst, nil
+	}
+	start := len(dst)
+	f.in = append(append(append(f.in[:0], p...), marker...), stop...)
+	dst, err := f.streams(dst, f.in, len(marker)+len(stop), h.bytes(), plainLimit(limit))
+	f.src.Reset(nil)
+	if cap(f.in) > keepInput {
+		f.in = nil
+	}
+	if err != nil {
+		return dst[:start], err
+	}
+	if d.Takeover {
+		h.keep(dst[start:], d.window())
+	}
+	return dst, nil
+}
+
+// streams inflates in, of which the last tail bytes are not the peer's, with
+// references to dict.
+func (f *Inflater) streams(dst, in []byte, tail int, dict []byte, limit int64) ([]byte, error) {
+	f.src.Reset(in)
+	start := len(dst)
+	room := firstRoom(len(in), limit)
+	for range maxStreams {
+		f.reset(dict)
+		var err error
+		if dst, err = f.read(dst, start, room, limit); err != nil {
+			return dst, err
+		}
+		// A message may also end with its final block and no more. The marker
+		// does not fit behind that.
+		if rest := f.src.Len(); rest == 0 || rest == tail && tail > len(stop) {
+			return dst, nil
+		}
+		dict = f.behind(dict, dst[start:])
+	}
+	return dst, ErrTooManyStreams
+}
+
+// firstRoom guesses how much plaintext n bytes make. JSON shrinks to a quarter.
+func firstRoom(n int, limit int64) int {
+	return int(min(max(4*int64(n), firstOutput), limit+1))
+}
+
+// read appends one DEFLATE stream, up to and with its final block.
+func (f *Inflater) read(dst []byte, start, room int, limit int64) ([]byte, error) {
+	for {
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, room)
+		}
+		n, err := f.r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case int64(len(dst)-start) > limit:
+			return dst, ws.ErrMessageTooBig
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return dst, ErrCorrupt
+		}
+	}
+}
+
+// reset makes the reader start at the rest of the input.
+func (f *Inflater) reset(dict []byte) {
+	if f.r == nil {
+		f.r = flate.NewReaderDict(&f.src, dict).(flateReader)
+		return
+	}
+	f.r.Reset(&f.src, dict) // never fails: see klauspost's code
+}
+
+// behind returns what a stream may refer to that follows out in one message:
+// no RFC says that a final block ends the window.
+func (f *Inflater) behind(dict, out []byte) []byte {
+	if len(out) >= maxWindow {
+		return out
+	}
+	keep := min(len(dict), maxWindow-len(out))
+	f.window = append(append(f.window[:0], dict[len(dict)-keep:]...), out...)
+	return f.window
+}
+
+// plainLimit reads a limit of which 0 stands for the default, and keeps it so
+// that sums of a few do not overflow.
+func plainLimit(limit int64) int64 {
+	if limit <= 0 {
+		return ws.DefaultMessageLimit
+	}
+	return min(limit, math.MaxInt64/4)
+}
