@@ -263,7 +263,9 @@ func TestTLSCloseNotifyWaitsForAPause(t *testing.T) {
 	if _, err := c.tcp.Write(b.kept); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.hangUp()
+	if err := c.hangUp(); err != nil {
+		t.Errorf("the server did not close: %v", err)
+	}
 	if !receive(t, "RawClose", over) {
 		t.Error("a paused session heard of its end")
 	}
