@@ -140,6 +140,6 @@ type lateJob struct {
 }
 
 func (j lateJob) Run() {
-	time.Sleep(j.after)
+	<-time.After(j.after)
 	j.Job.Run()
 }
