@@ -114,7 +114,8 @@ func (c *Conn) Expect(want string) {
 	}
 }
 
-// ExpectEOF reads the peer's FIN, or its close_notify.
+// ExpectEOF reads the peer's FIN. By TLS that is its close_notify or a FIN between
+// records, which crypto/tls does not tell apart.
 func (c *Conn) ExpectEOF() {
 	c.t.Helper()
 	if b, err := c.R.ReadByte(); err != io.EOF {
