@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -114,6 +115,27 @@ func checkHistories(t *testing.T, d Direction, send, receive, pieces *History) {
 	}
 	if !bytes.Equal(receive.b, pieces.b) {
 		t.Fatalf("%+v: histories differ: %d bytes whole, %d in pieces", d, len(receive.b), len(pieces.b))
+	}
+}
+
+// TestNothingIsReferredToBeyondTheWindow has text come again at just more and
+// just less than the window's distance.
+func TestNothingIsReferredToBeyondTheWindow(t *testing.T) {
+	c := &Compressor{Level: 9}
+	r := seeded(17)
+	for bits := uint8(minWindowBits); bits <= maxWindowBits; bits++ {
+		d := Direction{Takeover: true, WindowBits: bits}
+		for gap := -2; gap <= 2; gap++ {
+			again := noise(r, 30)
+			between := noise(r, d.window()-len(again)+gap)
+			m := slices.Concat(again, between, again)
+			checkForeign(t, c.Append(nil, m, true, d, nil), nil, m, d)
+
+			var h History
+			past := slices.Concat(again, between)
+			c.Append(nil, past, true, d, &h)
+			checkForeign(t, c.Append(nil, again, true, d, &h), past[max(0, len(past)-d.window()):], again, d)
+		}
 	}
 }
 

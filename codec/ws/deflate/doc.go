@@ -28,7 +28,7 @@
 // A [Stream] holds bytes inside a message only.
 //
 // Memory of a session at rest, beside the structs themselves (24 bytes a History,
-// 40 a Stream), by what is agreed for a direction:
+// 32 a Stream, 5 a Params), by what is agreed for a direction:
 //
 //	                  sent           received
 //	no takeover       0              0
@@ -50,10 +50,11 @@
 //
 // The plaintext of a message is limited: a message that grows beyond it is given
 // up after at most 32 KiB more. Its compressed length is for ws.Limits to bound,
-// and a Stream bounds what it holds. A peer can make an Inflater work for 150 ns a
-// byte, as 1 KiB of zeros is two bytes or less, so the limit of the plaintext
-// bounds the work too; the rest is at most 20 ns for a byte that makes nothing, or
-// 300 ns where it is used to describe Huffman codes that are not used.
+// and a Stream bounds what it holds. What a peer can make an Inflater work for a
+// byte is about 150 ns: by zeros, of which 1 KiB is a byte, and by blocks that
+// describe Huffman codes and use none. The first is bounded by the limit of the
+// plaintext, the second only by that of the compressed length: 16 MiB of it keep a
+// loop busy for seconds.
 //
 // Distances are not checked against the window that was agreed: a peer that refers
 // back further inside of one message is understood.

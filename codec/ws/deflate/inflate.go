@@ -76,8 +76,7 @@ func (f *Inflater) Append(dst, p []byte, d Direction, h *History, limit int64) (
 	}
 	start := len(dst)
 	f.in = append(append(append(f.in[:0], p...), marker...), stop...)
-	dst, err := f.streams(dst, f.in, len(marker)+len(stop), h.bytes(), plainLimit(limit))
-	f.src.Reset(nil)
+	dst, _, err := f.streams(dst, f.in, len(marker)+len(stop), h.bytes(), plainLimit(limit))
 	if cap(f.in) > keepInput {
 		f.in = nil
 	}
@@ -91,25 +90,24 @@ func (f *Inflater) Append(dst, p []byte, d Direction, h *History, limit int64) (
 }
 
 // streams inflates in, of which the last tail bytes are not the peer's, with
-// references to dict.
-func (f *Inflater) streams(dst, in []byte, tail int, dict []byte, limit int64) ([]byte, error) {
+// references to dict. It also returns how many bytes were left when it ended.
+func (f *Inflater) streams(dst, in []byte, tail int, dict []byte, limit int64) (out []byte, unread int, err error) {
 	f.src.Reset(in)
+	defer f.src.Reset(nil)
 	start := len(dst)
 	room := firstRoom(len(in), limit)
 	for range maxStreams {
 		f.reset(dict)
-		var err error
-		if dst, err = f.read(dst, start, room, limit); err != nil {
-			return dst, err
-		}
-		// A message may also end with its final block and no more. The marker
-		// does not fit behind that.
-		if rest := f.src.Len(); rest == 0 || rest == tail && tail > len(stop) {
-			return dst, nil
+		dst, err = f.read(dst, start, room, limit)
+		unread = f.src.Len()
+		// The peer's bytes may also end with a final block and no more. The
+		// marker would not fit behind that.
+		if err != nil || unread == 0 || unread == tail {
+			return dst, unread, err
 		}
 		dict = f.behind(dict, dst[start:])
 	}
-	return dst, ErrTooManyStreams
+	return dst, unread, ErrTooManyStreams
 }
 
 // firstRoom guesses how much plaintext n bytes make. JSON shrinks to a quarter.

@@ -2,8 +2,12 @@ package deflate
 
 import (
 	"bytes"
+	"compress/flate"
 	"errors"
+	"slices"
+	"strconv"
 	"testing"
+	"unsafe"
 
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/internal/invariant"
@@ -55,14 +59,15 @@ func TestABombIsBounded(t *testing.T) {
 	}
 	var f Inflater
 	inflate(t, &f, []byte{0}, Direction{}, nil)
-	out, err := f.read2(payload, limit)
+	in := slices.Concat(payload, []byte(marker), []byte(stop))
+	out, unread, err := f.streams(nil, in, len(marker)+len(stop), nil, limit)
 	if !isTooBig(err) || len(out) > limit+maxWindow {
 		t.Errorf("%d bytes inflated, %v", len(out), err)
 	}
 	if cap(out) > 4*(limit+maxWindow) && cap(out) > 8*len(payload) {
 		t.Errorf("%d bytes of room for a limit of %d", cap(out), limit)
 	}
-	if read := len(f.in) - f.src.Len(); read > len(payload)/100 {
+	if read := len(in) - unread; read > len(payload)/100 {
 		t.Errorf("%d bytes of the payload's %d were read", read, len(payload))
 	}
 	var s Stream
@@ -78,12 +83,6 @@ func TestABombIsBounded(t *testing.T) {
 	}
 }
 
-// read2 is Append without the end that forgets what was read.
-func (f *Inflater) read2(p []byte, limit int64) ([]byte, error) {
-	f.in = append(append(append([]byte{}, p...), marker...), stop...)
-	return f.streams(nil, f.in, len(marker)+len(stop), nil, limit)
-}
-
 func TestFinalBlocksAreCounted(t *testing.T) {
 	var f Inflater
 	empty := "\x03\x00" // a final block of nothing
@@ -97,31 +96,56 @@ func TestFinalBlocksAreCounted(t *testing.T) {
 	}
 }
 
-// TestWindowBehindAFinalBlock: references reach over it, to the history too.
+// TestWindowBehindAFinalBlock: references reach over it, to the history too, by
+// as much as the window and no more.
 func TestWindowBehindAFinalBlock(t *testing.T) {
-	for _, size := range []int{100, 20000, 40000} {
-		r := seeded(9)
-		past, text := record(r, 1000), record(r, size)
-		var c Compressor
-		var h History
-		h.keep(past, maxWindow)
-		first := c.Append(nil, text, false, takeover, &h)
-		first = append(first, "\x03\x00"...)
-		second := c.Append(nil, text, true, takeover, &h)
+	r := seeded(9)
+	for _, c := range []struct{ past, first, again int }{
+		{0, 100, 0}, {500, 2000, 0}, {25000, 5000, 0}, {32768, 5000, 5100}, {32768, 40000, 41000}, {0, 32000, 0},
+	} {
+		past, first := noise(r, c.past), noise(r, c.first)
+		known := slices.Concat(past, first)
+		again := known[c.again : c.again+80]
+		payload := slices.Concat(finalStream(t, first, past), finalStream(t, again, known), []byte{0})
 		var f Inflater
-		receive := History{b: bytes.Clone(past)}
-		got := inflate(t, &f, append(first, second...), takeover, &receive)
-		if !bytes.Equal(got, append(bytes.Clone(text), text...)) {
-			t.Errorf("%d: %d bytes", size, len(got))
+		h := History{b: bytes.Clone(past)}
+		if got := inflate(t, &f, payload, takeover, &h); !bytes.Equal(got, slices.Concat(first, again)) {
+			t.Errorf("%+v: %d bytes", c, len(got))
 		}
+		if len(payload) > c.first+c.first/100+60 {
+			t.Errorf("%+v: %d bytes of payload refer to nothing", c, len(payload))
+		}
+	}
+}
+
+// finalStream is p by the standard library, which knows known.
+func finalStream(t *testing.T, p, known []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriterDict(&b, 9, known[max(0, len(known)-maxWindow):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(p)
+	w.Close()
+	return b.Bytes()
+}
+
+// TestALargePayloadMakesNoRoom that the limit does not allow.
+func TestALargePayloadMakesNoRoom(t *testing.T) {
+	var f Inflater
+	payload := append(stored(noise(seeded(18), 200<<10)), 0)
+	out, err := f.Append(nil, payload, Direction{}, nil, 1000)
+	if !isTooBig(err) || cap(out) > 2000 {
+		t.Errorf("room of %d for a limit of 1000, %v", cap(out), err)
 	}
 }
 
 func TestLargeInputIsNotKept(t *testing.T) {
 	var f Inflater
 	inflate(t, &f, append(stored(noise(seeded(10), 300<<10)), 0), Direction{}, nil)
-	if cap(f.in) != 0 {
-		t.Errorf("%d bytes are kept", cap(f.in))
+	if cap(f.in) != 0 || f.src.Size() != 0 {
+		t.Errorf("%d bytes are kept, %d are referred to", cap(f.in), f.src.Size())
 	}
 	inflate(t, &f, append(stored(noise(seeded(10), 30<<10)), 0), Direction{}, nil)
 	if cap(f.in) == 0 {
@@ -227,6 +251,32 @@ func TestStreamFailsEarly(t *testing.T) {
 	}
 }
 
+func TestTheLimitIsOfAllPieces(t *testing.T) {
+	var c Compressor
+	var f Inflater
+	var send History
+	piece := func(final bool) []byte { return c.Append(nil, record(seeded(19), 1000), final, Direction{}, &send) }
+	first, second, third := piece(false), piece(false), piece(true)
+	for limit, want := range map[int64]int{999: 0, 1999: 1, 2999: 2, 3000: 3} {
+		var s Stream
+		var h History
+		taken := 0
+		for i, p := range [][]byte{first, second, third} {
+			out, err := s.Append(&f, nil, p, i == 2, Direction{}, &h, limit)
+			if err == nil && len(out) == 1000 {
+				taken++
+			} else if !isTooBig(err) {
+				t.Fatalf("limit %d, piece %d: %d bytes, %v", limit, i, len(out), err)
+			} else {
+				break
+			}
+		}
+		if taken != want {
+			t.Errorf("limit %d: %d pieces, want %d", limit, taken, want)
+		}
+	}
+}
+
 func TestCompressedBytesAreLimited(t *testing.T) {
 	var f Inflater
 	var s Stream
@@ -295,5 +345,14 @@ func TestHistoryGrowsAsNeeded(t *testing.T) {
 	h.keep(make([]byte, 20000), 1<<15)
 	if h.Size() > 20100 {
 		t.Errorf("%d bytes to keep 20100", h.Size())
+	}
+}
+
+func TestSizesOfASession(t *testing.T) {
+	if strconv.IntSize != 64 {
+		t.Skip("the sizes in the package comment are those of 64-bit machines")
+	}
+	if h, s, p := unsafe.Sizeof(History{}), unsafe.Sizeof(Stream{}), unsafe.Sizeof(Params{}); h != 24 || s != 32 || p > 8 {
+		t.Errorf("History %d, Stream %d, Params %d bytes", h, s, p)
 	}
 }

@@ -89,20 +89,16 @@ func (s *Stream) flushed() bool {
 // flush inflates what is held if a block ends where it ends.
 func (s *Stream) flush(f *Inflater, dst []byte, h *History, d Direction, limit int64) ([]byte, error) {
 	start, n := len(dst), len(s.held.B)
-	limit -= s.inflated
 	s.held.B = append(s.held.B, stop...)
-	dst, err := f.streams(dst, s.held.B, len(stop), h.bytes(), limit+stopYield)
-	unread := f.src.Len()
+	dst, unread, err := f.streams(dst, s.held.B, len(stop), h.bytes(), limit-s.inflated)
 	s.held.B = s.held.B[:n]
 	switch {
-	case err == ErrCorrupt && unread < len(stop):
-		// Perhaps only our stop is at fault.
+	case err != nil && unread < len(stop):
+		// No block ends here, and what is wrong may be our stop, read as data.
 		s.failed = n
 		return dst[:start], nil
 	case err != nil:
 		return dst, err
-	case int64(len(dst)-start) > limit:
-		return dst, ws.ErrMessageTooBig
 	}
 	bufpool.Put(s.held)
 	*s = Stream{begun: true, inflated: s.inflated + int64(len(dst)-start)}
@@ -110,15 +106,11 @@ func (s *Stream) flush(f *Inflater, dst []byte, h *History, d Direction, limit i
 	return dst, nil
 }
 
-// stopYield is more than the stop makes where it is taken for data: no symbol of
-// its 40 bits makes more than 258 bytes.
-const stopYield = 40 * 258
-
 // end inflates the rest of the message.
 func (s *Stream) end(f *Inflater, dst []byte, h *History, d Direction, limit int64) ([]byte, error) {
 	start := len(dst)
 	s.held.B = append(append(s.held.B, marker...), stop...)
-	dst, err := f.streams(dst, s.held.B, len(marker)+len(stop), h.bytes(), limit-s.inflated)
+	dst, _, err := f.streams(dst, s.held.B, len(marker)+len(stop), h.bytes(), limit-s.inflated)
 	if err != nil {
 		return dst, err
 	}
