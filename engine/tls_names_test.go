@@ -3,6 +3,7 @@ package engine_test
 import (
 	"crypto/tls"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -57,11 +58,11 @@ func TestTLSSNIChoosesTheVhost(t *testing.T) {
 // certificates and another not, so a request must not slip from one to the other.
 func TestTLSMisdirectedRequests(t *testing.T) {
 	list := vhostsFor(t, "", "b.test", "*.b.test")
-	told := 0
+	var told atomic.Int64
 	for i := range list {
 		list[i].Protocols[0].Callback = func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 			if r == callbacks.FilterHTTPConnection || r == callbacks.HTTPConfirmUpgrade {
-				told++
+				told.Add(1)
 			}
 			return tellTLS(s, r, in)
 		}
@@ -96,8 +97,8 @@ func TestTLSMisdirectedRequests(t *testing.T) {
 		t.Errorf("a misdirected upgrade: %s", r.Status)
 	}
 	p.wantEOF()
-	if told != 6 {
-		t.Errorf("the program was told of %d requests, and 6 were for it", told)
+	if n := told.Load(); n != 6 {
+		t.Errorf("the program was told of %d requests, and 6 were for it", n)
 	}
 }
 

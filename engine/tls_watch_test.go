@@ -26,7 +26,6 @@ type watched struct {
 	cert, key string
 	mu        sync.Mutex
 	heard     []string // what is told about certificates, and when
-	log       strings.Builder
 	stop      context.CancelFunc
 	done      chan error
 }
