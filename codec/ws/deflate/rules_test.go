@@ -50,7 +50,7 @@ func playStream(t *testing.T, messages, want []string) {
 	for _, m := range messages {
 		longest = max(longest, len(m))
 	}
-	for cut := 0; cut <= longest; cut++ {
+	for cut := range longest + 1 {
 		var f Inflater
 		var h History
 		var s Stream
@@ -76,6 +76,8 @@ func TestWhatIsAccepted(t *testing.T) {
 		{"a final block may be followed by another stream", hello + hello + "\x00", "HelloHello"},
 		{"behind a final block the window goes on", hello + "\xf2\x00\x11\x00\x00", "HelloHello"},
 		{"a final block may end in the marker", "\x01", ""},
+		{"a final block may itself look like a marker", "\x01\x00\x00\xff\xff", ""},
+		{"nothing of it is another stream", "\x01\x00\x00\xff\xff" + hello, "Hello"},
 		{"empty blocks make nothing", strings.Repeat("\x00\x00\x00\xff\xff", 100) + "\x00", ""},
 		{"a flushed message may keep its marker", "\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\x00", "Hello"},
 	} {

@@ -18,6 +18,7 @@ type Stream struct {
 	inflated int64           // plaintext of this message so far
 	failed   int             // how much was held when a marker was none
 	begun    bool            // bytes of a message have come before
+	closed   bool            // the last ones inflated were a final block
 }
 
 // Append takes piece, the next compressed bytes of a message, of which final
@@ -101,7 +102,7 @@ func (s *Stream) flush(f *Inflater, dst []byte, h *History, d Direction, limit i
 		return dst, err
 	}
 	bufpool.Put(s.held)
-	*s = Stream{begun: true, inflated: s.inflated + int64(len(dst)-start)}
+	*s = Stream{begun: true, closed: unread > 0, inflated: s.inflated + int64(len(dst)-start)}
 	h.keep(dst[start:], d.window())
 	return dst, nil
 }
@@ -109,10 +110,12 @@ func (s *Stream) flush(f *Inflater, dst []byte, h *History, d Direction, limit i
 // end inflates the rest of the message.
 func (s *Stream) end(f *Inflater, dst []byte, h *History, d Direction, limit int64) ([]byte, error) {
 	start := len(dst)
-	s.held.B = append(append(s.held.B, marker...), stop...)
-	dst, _, err := f.streams(dst, s.held.B, len(marker)+len(stop), h.bytes(), limit-s.inflated)
-	if err != nil {
-		return dst, err
+	if len(s.held.B) > 0 || !s.closed {
+		s.held.B = append(append(s.held.B, marker...), stop...)
+		var err error
+		if dst, _, err = f.streams(dst, s.held.B, len(marker)+len(stop), h.bytes(), limit-s.inflated); err != nil {
+			return dst, err
+		}
 	}
 	s.Release()
 	if d.Takeover {
