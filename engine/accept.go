@@ -36,7 +36,9 @@ func (p *port) open(s *session, raw *callbacks.Protocol) {
 		s.openRaw(raw, callbacks.RawAdopt)
 		return
 	}
-	s.role = s.l.takeHTTPRole(p)
+	h := s.l.takeHTTPRole(p)
+	h.since = s.l.r.Now()
+	s.role = h
 	s.deadlineIn(s.l.e.limits.HeaderTimeout)
 	if s.l.draining {
 		s.role.goodbye(s)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,11 +57,13 @@ type ClientConnectInfo struct {
 	// Flags choose TLS and what it tolerates.
 	Flags ClientFlags
 	// TLS is what a connection with UseSSL is made with, for example with a client
-	// certificate of its own; nil means the vhost's ClientTLS. It is cloned.
-	// ServerName, if set, replaces Host for SNI and verification.
+	// certificate of its own; nil means the vhost's ClientTLS. It is cloned by
+	// Connect. ServerName, if set, replaces Host for SNI and verification. See
+	// ClientTLS.Config.
 	TLS *tls.Config
-	// ALPN lists the protocols to offer in TLS, separated by commas; "" means
-	// "http/1.1", or what TLS.NextProtos says, and for a raw session none.
+	// ALPN lists the protocols to offer in TLS, separated by commas; "" means the
+	// NextProtos of TLS or ClientTLS.Config, and if there are none "http/1.1", or
+	// nothing for a raw session.
 	ALPN string
 	// Header is sent with the handshake. What the engine writes itself cannot be
 	// replaced.
@@ -124,6 +127,10 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
 	}
 	l, parent := e.loopFor(&info)
+	info.Header = slices.Clone(info.Header)
+	if info.TLS != nil {
+		info.TLS = info.TLS.Clone()
+	}
 	d := &dialRole{info: info}
 	s := &session{l: l, vh: v, role: d, flags: flagClient, user: info.UserData, id: e.lastID.Add(1)}
 	if parent != nil {

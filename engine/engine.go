@@ -35,15 +35,16 @@ type Engine struct {
 	gate      *handshakes.Gate
 	steps     workers
 
-	mu    sync.Mutex
-	stage stage
-	r     *reactor.Reactor
-	loops []*loop
-	addrs []net.Addr
-	turn  int             // of Connect, over the loops
-	stop  chan struct{}   // closed by Shutdown
-	until context.Context // Shutdown's, nil before
-	ended chan struct{}   // closed when Run returns
+	mu        sync.Mutex
+	stage     stage
+	r         *reactor.Reactor
+	loops     []*loop
+	addrs     []net.Addr
+	reloading chan struct{}   // holds a token while certificates are read
+	turn      int             // of Connect, over the loops
+	stop      chan struct{}   // closed by Shutdown
+	until     context.Context // Shutdown's, nil before
+	ended     chan struct{}   // closed when Run returns
 }
 
 // workers run what must not keep a loop waiting: a handshakes.Pool.
@@ -74,7 +75,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, limits: cfg.Limits.withDefaults(), log: cfg.Logger,
-		stop: make(chan struct{}), ended: make(chan struct{})}
+		stop: make(chan struct{}), ended: make(chan struct{}), reloading: make(chan struct{}, 1)}
 	if e.log == nil {
 		e.log = slog.Default()
 	}
@@ -176,8 +177,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	r := e.r
 	e.mu.Unlock()
 	defer close(e.ended)
-	e.loadExtraCAs()
-	if err := e.initProtocols(); err != nil {
+	err := e.loadExtraCAs()
+	if err == nil {
+		err = e.initProtocols()
+	}
+	if err != nil {
 		e.over()
 		e.discard()
 		return err
@@ -188,7 +192,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-e.stop:
 	}
-	err := e.drain(r)
+	err = e.drain(r)
 	e.over()
 	err = errors.Join(err, r.Stop())
 	e.steps.Wait()

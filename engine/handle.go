@@ -97,9 +97,11 @@ var letters = sync.Pool{New: func() any { return new(letter) }}
 // Deliver makes the call on the session's loop.
 func (m *letter) Deliver() {
 	s := m.s
-	if d, ok := s.role.(*dialRole); ok && m.do == letterWrite {
-		d.wait(s, m)
-		return
+	if m.do == letterWrite {
+		if w := s.early(); w != nil {
+			w.keep(s, m)
+			return
+		}
 	}
 	if (s.state == stateOpen || s.state == stateOpening) && m.timely() {
 		if err := m.call(s); err != nil && !errors.Is(err, callbacks.ErrClosed) { // closing is what it is at

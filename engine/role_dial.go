@@ -33,9 +33,8 @@ type dialRole struct {
 	resp    http1.Response
 	refusal *http1.Response // a copy of a response that was no good
 	interim int
-	bound   bool      // WSClientBindProtocol has been raised
-	waiting []*letter // writes of Handles that were too early
-	waits   int       // their bytes
+	bound   bool // WSClientBindProtocol has been raised
+	early   early
 	alarm   reactor.Timer
 }
 
@@ -125,7 +124,7 @@ func (p *dialer) DialFailed(err error) {
 func (d *dialRole) connected(s *session) {
 	if d.info.Method == "RAW" {
 		s.openRaw(s.proto, callbacks.RawConnected)
-		d.deliver()
+		d.early.deliver()
 		return
 	}
 	if err := s.tell(callbacks.ClientAppendHandshakeHeader, nil); err != nil {
@@ -241,7 +240,7 @@ func (d *dialRole) establish(s *session, name string) error {
 	s.setWriteLimits()
 	s.openWS()
 	s.tellOrFail(callbacks.ClientEstablished, nil)
-	d.deliver()
+	d.early.deliver()
 	if s.l.draining && s.state == stateOpen {
 		s.role.goodbye(s)
 	}
@@ -258,25 +257,6 @@ func (d *dialRole) rebind(s *session, name string) error {
 	_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	s.proto = p
 	return s.tell(callbacks.WSClientBindProtocol, nil)
-}
-
-// wait keeps a Handle's write until the session is established.
-func (d *dialRole) wait(s *session, m *letter) {
-	if d.waits += len(m.buf.B); d.waits > s.l.e.limits.write().Hard {
-		m.release()
-		s.fail(callbacks.ErrSendQueueFull)
-		return
-	}
-	d.waiting = append(d.waiting, m)
-}
-
-// deliver makes the writes that were waiting, behind those of ClientEstablished.
-func (d *dialRole) deliver() {
-	list := d.waiting
-	d.waiting = nil
-	for _, m := range list {
-		m.Deliver()
-	}
 }
 
 // arm is the alarm of a session that has no link yet.
@@ -331,9 +311,7 @@ func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
 func (d *dialRole) closed(s *session) {
 	s.because(callbacks.ErrClosed)
 	s.l.r.Disarm(&d.alarm)
-	for _, m := range d.waiting {
-		m.release()
-	}
+	d.early.drop()
 	if d.bound {
 		_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	}

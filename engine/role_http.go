@@ -57,7 +57,7 @@ type httpRole struct {
 	raw    *rawResponse
 	left   int64  // of the response's body; negative if not known
 	taken  int64  // of the request's body
-	since  int64  // when the head in hand began to arrive
+	since  int64  // when the head in hand began to arrive, or the wait for one
 	head   int    // where the response begins in the cork
 	epoch  uint32 // ... while the cork has not been flushed since
 	number uint32 // of the transaction, for Handles
@@ -331,6 +331,7 @@ func (h *httpRole) end(s *session) {
 		return
 	}
 	h.phase = phaseHead
+	h.since = s.l.r.Now()
 	s.deadlineIn(s.l.e.limits.IdleTimeout)
 	s.unpause(pauseAnswer)
 }
@@ -490,7 +491,7 @@ func (h *httpRole) headTimeout(s *session, now int64) {
 	if h.flags&httpServed == 0 {
 		wait = lim.HeaderTimeout
 	}
-	if due := s.seen + int64(wait); due > now {
+	if due := h.since + int64(wait); due > now { // not from what came last: with TLS that may be half a record
 		s.deadlineAt(due)
 	} else {
 		s.shut(nil)

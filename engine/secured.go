@@ -46,13 +46,17 @@ type secured struct {
 	kept  *bufpool.Buffer // plaintext that the role did not use; nil while there is none
 	hs    *securing       // nil once the handshake is done
 	skip  int             // how much of what Data brings the handshake has used
-	flags uint8
+	flags securedFlag
 }
 
+// securedFlag is a set of facts about a secured connection.
+type securedFlag uint8
+
 const (
-	securedOver uint8 = 1 << iota // nothing more can be opened
-	securedTold                   // ... and the session knows
-	securedFIN                    // the peer's FIN is behind what the handshake has left
+	securedOver    securedFlag = 1 << iota // nothing more can be opened
+	securedTold                            // ... and the session knows
+	securedFIN                             // the peer's FIN is behind what the handshake has left
+	securedOpening                         // inside deliver, which may be about kept
 )
 
 // Data implements reactor.Handler, and so do the next four.
@@ -61,6 +65,9 @@ func (t *secured) Data(_ *reactor.Conn, b []byte) int {
 	t.skip -= n
 	if t.hs != nil {
 		return n + t.hs.received(b[n:])
+	}
+	if len(b) > n {
+		t.s.seen = t.s.l.r.Now() // part of a record is a sign of life, too
 	}
 	return n + t.open(b[n:])
 }
@@ -113,7 +120,9 @@ func (t *secured) open(b []byte) (used int) {
 	if err == nil && t.flags&securedFIN != 0 {
 		t.cut()
 	}
+	t.flags |= securedOpening
 	t.deliver(plain)
+	t.flags &^= securedOpening
 	t.settle(err)
 	return used
 }
@@ -243,6 +252,9 @@ func (t *secured) Close() {
 			_ = t.c.Write(out)
 		}
 	}
+	if t.flags&securedOpening == 0 {
+		t.dropKept()
+	}
 	t.c.Close()
 }
 
@@ -264,12 +276,13 @@ func (t *secured) ResumeRead() {
 	t.c.ResumeRead()
 }
 
-// Kept counts also the beginning of a record.
+// Kept does not count the beginning of a record: that one is cut short is told by
+// flagCutShort.
 func (t *secured) Kept() int {
 	if t.kept == nil {
-		return t.c.Kept()
+		return 0
 	}
-	return t.c.Kept() + len(t.kept.B)
+	return len(t.kept.B)
 }
 
 func (t *secured) Pending() int                            { return t.c.Pending() }

@@ -62,14 +62,16 @@ type securing struct {
 	paused bool
 	gone   atomic.Bool // the connection is closed
 	eof    bool        // the peer's FIN has come
+	began  int64       // when the step in hand was
+	cfg    *tls.Config
+	early  early
 }
 
 // shake makes t its session's link and begins the handshake. opened is called
 // when that is done.
 func (t *secured) shake(role tlsbridge.Role, cfg *tls.Config, p *port, opened func()) {
 	s := t.s
-	t.hs = &securing{t: t, port: p, opened: opened}
-	t.tls.Init(role, cfg, t.c.LocalAddr(), t.c.PeerAddr())
+	t.hs = &securing{t: t, port: p, cfg: cfg, opened: opened}
 	s.link = t
 	t.c.ResumeRead() // a pause is about the program's bytes, which are yet to come
 	s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
@@ -153,12 +155,13 @@ func (h *securing) admitted() {
 	s := h.t.s
 	h.phase = securingReads
 	s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
-	h.t.c.Refeed()
+	h.resume()
 }
 
 // step hands a copy of b to a worker.
 func (h *securing) step(b []byte) {
 	h.phase = securingSteps
+	h.began = h.t.s.l.r.Now()
 	h.in = bufpool.Get()
 	h.in.B = append(h.in.B, b...)
 	pool := h.t.s.l.e.steps
@@ -167,6 +170,11 @@ func (h *securing) step(b []byte) {
 		return
 	}
 	h.begun = true
+	role := tlsbridge.Server
+	if h.port == nil {
+		role = tlsbridge.Client
+	}
+	h.t.tls.Init(role, h.cfg, h.t.c.LocalAddr(), h.t.c.PeerAddr())
 	pool.Begin(h)
 }
 
@@ -197,6 +205,9 @@ func (h *securing) Deliver() {
 	r := h.result
 	h.result = tlsbridge.Result{}
 	h.phase = securingReads
+	if s.deadline != 0 { // the peer did not have that time
+		s.deadlineAt(s.deadline + s.l.r.Now() - h.began)
+	}
 	t.skip += r.Used // behind what an Asking has used, which was not fed again
 	if len(r.Output) > 0 {
 		s.sent(t.c.Write(r.Output))
@@ -263,12 +274,21 @@ func (h *securing) done() {
 	h.leave()
 	t.s.seen = l.r.Now()
 	h.opened()
+	h.early.deliver()
+	if t.s.flags&flagWriteable != 0 && t.s.state == stateOpen {
+		l.wantWriteable(t.s)
+	}
 }
 
 // failed closes; the alert that tells the peer has been sent.
 func (h *securing) failed(err error) {
 	s := h.t.s
 	s.l.counters.tlsFailed++
+	var p *tlsbridge.PanicError
+	if errors.As(err, &p) {
+		s.l.e.log.Error("engine: a callback of a tls.Config panicked", "panic", p.Value, "stack", string(p.Stack))
+		err = &PanicError{Value: p.Value, Stack: p.Stack}
+	}
 	s.l.e.log.Debug("engine: a TLS handshake failed", "peer", s.PeerSimple(), "err", err)
 	h.phase = securingOver
 	h.leave()
@@ -285,6 +305,8 @@ func (h *securing) closed() {
 }
 
 func (h *securing) giveUp() {
+	h.phase = securingOver
+	h.early.drop()
 	h.t.tls.Cancel()
 	h.leave()
 }

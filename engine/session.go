@@ -114,7 +114,7 @@ func (s *session) drained() {
 		s.seen = s.l.r.Now() // it was not the peer who was silent
 		s.unpause(pauseQueue)
 	}
-	if s.flags&flagWriteable != 0 {
+	if s.flags&flagWriteable != 0 && s.handshaking() == nil {
 		s.flags &^= flagWriteable
 		s.writeable()
 	}

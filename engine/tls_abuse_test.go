@@ -219,7 +219,6 @@ func TestTLSHandlesDuringTheHandshake(t *testing.T) {
 		ends bool
 	}{
 		"Close":            {func(h callbacks.Handle) error { return h.Close(0, "") }, true},
-		"Write":            {func(h callbacks.Handle) error { return h.Write([]byte("early"), callbacks.WriteRaw) }, true},
 		"RequestWriteable": {callbacks.Handle.RequestWriteable, false},
 		"Post": {func(h callbacks.Handle) error {
 			return h.Post(func(s callbacks.Session) error {

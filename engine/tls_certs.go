@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 const (
 	// reloadInterval is how often the files of certificates are looked at.
 	reloadInterval = 10 * time.Second
+
+	// reloadPatience is how long Run waits for a read of them that hangs.
+	reloadPatience = time.Second
 
 	// firstAging and agingInterval are libwebsockets' times for VhostCertAging.
 	firstAging    = 5 * time.Second
@@ -37,7 +41,7 @@ func ownConfig(from *tls.Config) *tls.Config {
 }
 
 // loadExtraCAs lets the program add to the CAs, before anything runs.
-func (e *Engine) loadExtraCAs() {
+func (e *Engine) loadExtraCAs() error {
 	l := e.loops[0]
 	for i, v := range e.vhosts {
 		if v.tls != nil {
@@ -49,6 +53,9 @@ func (e *Engine) loadExtraCAs() {
 				return cfg.ClientCAs
 			}
 			_ = l.tellAbout(v, callbacks.OpenSSLLoadExtraServerVerifyCerts, nil)
+			if err := settleClientAuth(cfg); err != nil {
+				return fmt.Errorf("%w (vhost %q)", err, v.name)
+			}
 		}
 		if e.cfg.Vhosts[i].ClientTLS != nil {
 			l.roots = func() *x509.CertPool { return trusted(v.clientTLS) }
@@ -56,6 +63,19 @@ func (e *Engine) loadExtraCAs() {
 		}
 	}
 	l.roots = nil
+	return nil
+}
+
+// settleClientAuth asks for certificates if there is a CA to verify them by, and
+// refuses to verify them by the system's, which would take anybody's.
+func settleClientAuth(cfg *tls.Config) error {
+	switch {
+	case cfg.ClientAuth == tls.NoClientCert && cfg.ClientCAs != nil && !cfg.ClientCAs.Equal(x509.NewCertPool()):
+		cfg.ClientAuth = tls.RequireAndVerifyClientCert
+	case cfg.ClientAuth >= tls.VerifyClientCertIfGiven && cfg.ClientCAs == nil:
+		return configErrorf("client certificates are to be verified, and no CA is given")
+	}
+	return nil
 }
 
 // trusted are the roots of a client's tls.Config, to be added to.
@@ -73,14 +93,15 @@ func trusted(cfg *tls.Config) *x509.CertPool {
 // watchCertificates begins to look at files and dates, on the first loop's clock.
 func (e *Engine) watchCertificates() {
 	l := e.loops[0]
+	files := false
 	for _, v := range e.vhosts {
-		if v.tls == nil {
-			continue
+		if v.tls != nil {
+			l.every(firstAging, agingInterval, func() { l.tellAge(v) })
+			files = files || v.tls.files != nil
 		}
-		l.every(firstAging, agingInterval, func() { l.tellAge(v) })
-		if v.tls.files != nil {
-			l.every(reloadInterval, reloadInterval, func() { e.steps.Begin(&reload{e, v}) })
-		}
+	}
+	if files {
+		l.every(reloadInterval, reloadInterval, e.reload)
 	}
 }
 
@@ -107,38 +128,55 @@ func (t *recurring) Expire(now int64) {
 	t.f()
 }
 
-// stopWatching takes the alarms back, when the loops have ended.
+// stopWatching takes the alarms back, when the loops have ended, and waits for a
+// disk that answers.
 func (e *Engine) stopWatching() {
 	for _, l := range e.loops {
 		for _, t := range l.recurring {
 			l.r.Disarm(&t.alarm)
 		}
 	}
+	select { // a read in hand ends
+	case e.reloading <- struct{}{}:
+	case <-time.After(reloadPatience):
+	}
 }
 
 // tellAge raises VhostCertAging.
 func (l *loop) tellAge(v *vhost) {
-	for i := range v.tls.current.Load().Certificates {
-		days := certs.DaysLeft(&v.tls.current.Load().Certificates[i], time.Now())
+	list := v.tls.current.Load().Certificates // the program may replace it meanwhile
+	for i := range list {
+		days := certs.DaysLeft(&list[i], time.Now())
 		_ = l.tellAbout(v, callbacks.VhostCertAging, strconv.AppendInt(nil, int64(days), 10))
 	}
 }
 
-// reload is a job for the pool: files are not read on a loop.
-type reload struct {
-	e *Engine
-	v *vhost
+// reload looks at the files on a goroutine of its own: a disk that hangs must
+// neither hold a loop nor the handshakes, and is asked once.
+func (e *Engine) reload() {
+	select {
+	case e.reloading <- struct{}{}:
+		go func() {
+			defer func() { <-e.reloading }()
+			e.reloadAll()
+		}()
+	default:
+	}
 }
 
-// Run implements handshakes.Job.
-func (r *reload) Run() {
-	changed, err := r.v.tls.files.Changed()
-	switch {
-	case err != nil:
-		r.e.log.Error("engine: a changed certificate could not be loaded", "vhost", r.v.name, "err", err)
-	case changed:
-		r.v.tls.replace(r.v.tls.files.Certificate())
-		r.e.updated(r.v)
+func (e *Engine) reloadAll() {
+	for _, v := range e.vhosts {
+		if v.tls == nil || v.tls.files == nil {
+			continue
+		}
+		changed, err := v.tls.files.Changed()
+		switch {
+		case err != nil:
+			e.log.Error("engine: a changed certificate could not be loaded", "vhost", v.name, "err", err)
+		case changed:
+			v.tls.replace(v.tls.files.Certificate())
+			e.updated(v)
+		}
 	}
 }
 

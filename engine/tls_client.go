@@ -16,7 +16,9 @@ import (
 type ClientTLS struct {
 	// Config is the ground on which the other fields are laid; it is cloned. A
 	// cache of sessions is put in if it has none, so that connecting again to the
-	// same server is cheaper.
+	// same server is cheaper; one of your own is told of new sessions on the loop, so
+	// its Put must not block. If a connection's flags relax the verification, its
+	// VerifyPeerCertificate and VerifyConnection see no VerifiedChains.
 	Config *tls.Config
 	// CAFile and CAMem are whose server certificates are good, instead of the
 	// system's: libwebsockets' client_ssl_ca_filepath and client_ssl_ca_mem, PEM or
@@ -86,19 +88,21 @@ func (i *ClientConnectInfo) clientTLS(v *vhost) *tls.Config {
 	if cfg.ServerName == "" {
 		cfg.ServerName = i.serverName()
 	}
-	if names := i.alpn(); len(names) > 0 {
-		cfg.NextProtos = names
-	}
-	cfg.NextProtos = slices.DeleteFunc(slices.Clone(cfg.NextProtos), func(name string) bool { return name == "h2" })
+	cfg.NextProtos = i.alpn(cfg.NextProtos)
 	return cfg
 }
 
 // alpn are the protocols to offer.
-func (i *ClientConnectInfo) alpn() []string {
-	if i.ALPN == "" && i.Method != "RAW" && i.TLS == nil {
+func (i *ClientConnectInfo) alpn(configured []string) []string {
+	names := list(i.ALPN)
+	if len(names) == 0 {
+		names = slices.Clone(configured)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "h2" })
+	if len(names) == 0 && i.Method != "RAW" {
 		return []string{"http/1.1"}
 	}
-	return list(i.ALPN)
+	return names
 }
 
 // serverName is whom the certificate has to name, and what SNI says.

@@ -19,16 +19,17 @@ import (
 // are given by file, in memory, or in Config; the rest may be zero. Vhosts that
 // share an address have TLS all or none, and a client's SNI chooses among them as
 // Host does; a request whose Host belongs to another of them than its SNI is
-// answered with 421 (RFC 9110 15.5.20).
+// answered with 421 (RFC 9110 15.5.20). A client without SNI belongs to the first.
 type ServerTLS struct {
 	// Config is the ground on which the other fields are laid; it is cloned. Its
 	// callbacks run on the goroutines of Limits.TLSHandshakeSteps and may block,
 	// but they keep Run from returning until they do. Its NextProtos, if set, are
 	// offered but for "h2", which the engine does not speak; otherwise "http/1.1",
 	// "http/1.0" and the names of the vhost's protocols that have a Codec are, and a
-	// client that chooses such a name gets a raw session of it. Session tickets are
-	// encrypted with keys that crypto/tls renews daily, unless SetSessionTicketKeys
-	// was called.
+	// client that chooses such a name gets a raw session of it. Session tickets are good on
+	// all listeners of the vhost, and on no other vhost; they are encrypted with keys
+	// that crypto/tls renews daily, or those of SetSessionTicketKeys. WrapSession and
+	// UnwrapSession replace all that.
 	Config *tls.Config
 
 	// CertFile and KeyFile are PEM or DER files, libwebsockets' ssl_cert_filepath and
@@ -46,8 +47,10 @@ type ServerTLS struct {
 	// ClientCAMem is ClientCAFile's content, and goes before it.
 	ClientCAMem []byte
 	// ClientAuth is whether clients are asked for a certificate. Zero means
-	// Config's, and tls.RequireAndVerifyClientCert if that has none but there is a
-	// CA. Whatever it is, OpenSSLPerformClientCertVerification can refuse.
+	// Config's, and tls.RequireAndVerifyClientCert if that says nothing either but
+	// there is a CA, be it from here, from Config or from
+	// OpenSSLLoadExtraServerVerifyCerts. Verifying without one is ErrConfig, from
+	// Run. Whatever it is, OpenSSLPerformClientCertVerification can refuse.
 	ClientAuth tls.ClientAuthType
 
 	// SmallKeyShares leaves the post-quantum key exchange out of crypto/tls's default,
@@ -59,7 +62,8 @@ type ServerTLS struct {
 	// Plaintext answers clients that do not speak TLS.
 	Plaintext Plaintext
 	// HSTS tells browsers for how long to come by https only
-	// (Strict-Transport-Security, RFC 6797); 0 does not.
+	// (Strict-Transport-Security, RFC 6797), in whole seconds; 0 does not. Responses
+	// that the program writes head and all are its own.
 	HSTS time.Duration
 	// HSTSSubdomains extends HSTS to all names below.
 	HSTSSubdomains bool
@@ -68,6 +72,7 @@ type ServerTLS struct {
 // serverTLS is a ServerTLS in use.
 type serverTLS struct {
 	current   atomic.Pointer[tls.Config] // replaced when the certificate is
+	tickets   *tls.Config                // has the keys of session tickets
 	files     *certs.Files               // nil if the certificate is in no file
 	plaintext Plaintext
 	hsts      string // the field's value
@@ -75,6 +80,9 @@ type serverTLS struct {
 
 // newServerTLS checks and loads what v says.
 func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
+	if from.HSTS < 0 || from.HSTS > 0 && from.HSTS < time.Second {
+		return nil, configErrorf("HSTS of %v", from.HSTS)
+	}
 	t := &serverTLS{plaintext: from.Plaintext, hsts: from.hsts()}
 	cfg := ownConfig(from.Config)
 	cfg.DynamicRecordSizingDisabled = true
@@ -88,8 +96,19 @@ func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
 	if err := from.loadClientCAs(cfg); err != nil {
 		return nil, err
 	}
+	t.tickets = cfg.Clone()
+	t.bindTickets(cfg)
 	t.current.Store(cfg)
 	return t, nil
+}
+
+// bindTickets makes cfg issue and take the vhost's own tickets: what one vhost knows
+// about a client is no reason for another to trust it. The keys stay when the
+// certificate changes, and are the same on all the vhost's listeners.
+func (t *serverTLS) bindTickets(cfg *tls.Config) {
+	if cfg.WrapSession == nil && cfg.UnwrapSession == nil {
+		cfg.WrapSession, cfg.UnwrapSession = t.tickets.EncryptTicket, t.tickets.DecryptTicket
+	}
 }
 
 func (f *ServerTLS) hsts() string {
@@ -152,9 +171,6 @@ func (f *ServerTLS) loadClientCAs(cfg *tls.Config) error {
 	}
 	if pool != nil {
 		cfg.ClientCAs = pool
-		if cfg.ClientAuth == tls.NoClientCert {
-			cfg.ClientAuth = tls.RequireAndVerifyClientCert
-		}
 	}
 	if f.ClientAuth != tls.NoClientCert {
 		cfg.ClientAuth = f.ClientAuth
@@ -187,14 +203,14 @@ func (t *serverTLS) replace(c *tls.Certificate) {
 	t.current.Store(cfg)
 }
 
-// tlsConfig is the listener's: it only finds the vhost's. Its ticket keys are
-// those of all its vhosts that have none of their own.
+// tlsConfig is the listener's: it only finds the vhost's.
 func (p *port) tlsConfig() *tls.Config {
 	return &tls.Config{DynamicRecordSizingDisabled: true, GetConfigForClient: p.configFor}
 }
 
 func (p *port) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	cfg := p.byName(hello.ServerName).tls.current.Load()
+	v := p.byName(hello.ServerName)
+	cfg := v.tls.current.Load()
 	if f := cfg.GetConfigForClient; f != nil {
 		own, err := f(hello)
 		if err != nil {
@@ -203,6 +219,8 @@ func (p *port) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if own != nil {
 			cfg = own.Clone()
 			cfg.DynamicRecordSizingDisabled = true
+			cfg.NextProtos = v.nextProtos(cfg.NextProtos)
+			v.tls.bindTickets(cfg)
 		}
 	}
 	if cfg.ClientAuth == tls.NoClientCert {
@@ -253,11 +271,16 @@ func (p *port) secured(s *session) {
 
 // UpdateCert replaces a vhost's certificate while the engine runs: cert and key
 // are PEM or DER, as in ServerTLS. Sessions that are open keep the old one;
-// VhostCertUpdate follows. It may be called from any goroutine.
+// VhostCertUpdate follows. It takes the place of all the vhost's certificates, and
+// of Config.GetCertificate; a vhost with a Config.GetConfigForClient chooses by
+// itself, and gives ErrConfig. It may be called from any goroutine.
 func (e *Engine) UpdateCert(vhost string, cert, key []byte) error {
 	v := e.vhost(vhost)
 	if v == nil || v.tls == nil {
 		return configErrorf("no vhost %q with TLS", vhost)
+	}
+	if v.tls.current.Load().GetConfigForClient != nil {
+		return configErrorf("vhost %q has a GetConfigForClient", vhost)
 	}
 	c, err := certs.Pair(cert, key)
 	if err != nil {

@@ -161,20 +161,27 @@ func TestTLSChangedFilesAreRead(t *testing.T) {
 	})
 }
 
-// TestTLSFilesAreReadBesideTheLoops: a disk that hangs holds a worker, and one only.
-func TestTLSFilesAreReadBesideTheLoops(t *testing.T) {
+// TestTLSFilesAreReadBesideLoopsAndWorkers: handshakes do not wait for a disk, nor it
+// for them; and a disk that hangs is asked once.
+func TestTLSFilesAreReadBesideLoopsAndWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, issued(t, 30), Limits{TLSHandshakeSteps: 1})
 		w.after(6 * time.Second)
 		hang := make(chan struct{})
 		w.steps.Begin(jobFunc(func() { <-hang }))
 		w.put(issued(t, 60))
-		if got := w.after(time.Minute); got != "" {
+		if got := w.after(reloadInterval); got != "v VhostCertUpdate" {
 			t.Errorf("with no worker free: %q", got)
 		}
 		close(hang)
-		if got := w.after(0); got != "v VhostCertUpdate" {
-			t.Errorf("with the worker back: %q", got)
+		w.reloading <- struct{}{}
+		w.put(issued(t, 90))
+		if got := w.after(time.Minute); got != "" {
+			t.Errorf("while a read hangs: %q", got)
+		}
+		<-w.reloading
+		if got := w.after(reloadInterval); got != "v VhostCertUpdate" {
+			t.Errorf("behind it: %q", got)
 		}
 		w.end()
 	})
@@ -243,7 +250,7 @@ func TestTLSReloadLeavesSessionsAlone(t *testing.T) {
 	open := dialSecured(t, e)
 	echo(open, "before")
 	w.put(second)
-	e.steps.Begin(&reload{e, e.vhosts[0]})
+	e.reload()
 	<-updated
 	fresh := dialSecured(t, e)
 	echo(fresh, "fresh")

@@ -19,7 +19,7 @@ type Handler interface {
 	// returns how many were used. The rest is kept and comes again in front of
 	// new bytes, so what is not used must be the beginning of something
 	// incomplete, or reading must have been paused. b is the loop's: it dies when
-	// Data returns.
+	// Data returns. It is empty only after Redeliver.
 	Data(c *Conn, b []byte) (used int)
 	// EOF says that the peer has shut down its sending side. The connection stays
 	// open for writing until somebody closes it.

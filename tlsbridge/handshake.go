@@ -96,11 +96,22 @@ func (c *Conn) shake(yield func(Status) bool) {
 	h.err = errLeft
 	defer func() {
 		if v := recover(); v != nil {
-			h.err = fmt.Errorf("panic in a callback: %v\n%s", v, debug.Stack())
+			h.err = &PanicError{v, debug.Stack()}
 		}
 	}()
 	h.err = c.tls.Handshake()
 }
+
+// PanicError is what the panic of a callback of the tls.Config becomes.
+type PanicError struct {
+	// Value is what the callback panicked with.
+	Value any
+	// Stack is the stack at that point, as text.
+	Stack []byte
+}
+
+// Error tells the value.
+func (p *PanicError) Error() string { return fmt.Sprintf("a callback panicked: %v", p.Value) }
 
 // errLeft is the error of a handshake that has not come to its end: a callback has
 // called runtime.Goexit, which takes the caller of Step along.
@@ -140,8 +151,9 @@ func (c *Conn) Cancel() {
 	if h == nil {
 		return
 	}
-	if h.next == nil {
-		h.next, h.stop = iter.Pull(func(func(Status) bool) {})
+	if h.next == nil { // so that nothing begins any more
+		h.next = func() (Status, bool) { return 0, false }
+		h.stop = func() {}
 	}
 	h.stop()
 	h.err = cmp.Or(h.err, ErrCancelled)

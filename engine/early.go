@@ -1,0 +1,47 @@
+package engine
+
+import "github.com/penstock-go/penstock/callbacks"
+
+// early are the writes of Handles that came before there was anybody to write to.
+type early struct {
+	letters []*letter
+	bytes   int
+}
+
+// early returns where writes wait, or nil if they need not.
+func (s *session) early() *early {
+	if d, ok := s.role.(*dialRole); ok {
+		return &d.early
+	}
+	if h := s.handshaking(); h != nil {
+		return &h.early
+	}
+	return nil
+}
+
+// keep puts m behind the others.
+func (w *early) keep(s *session, m *letter) {
+	if w.bytes += len(m.buf.B); w.bytes > s.l.e.limits.write().Hard {
+		m.release()
+		s.fail(callbacks.ErrSendQueueFull)
+		return
+	}
+	w.letters = append(w.letters, m)
+}
+
+// deliver makes the writes.
+func (w *early) deliver() {
+	list := w.letters
+	*w = early{}
+	for _, m := range list {
+		m.Deliver()
+	}
+}
+
+// drop forgets them.
+func (w *early) drop() {
+	for _, m := range w.letters {
+		m.release()
+	}
+	*w = early{}
+}
