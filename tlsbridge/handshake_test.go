@@ -179,7 +179,7 @@ func TestFailuresTellThePeer(t *testing.T) {
 		"another name":       {func(_, c *tls.Config) { c.ServerName = "elsewhere.test" }, "remote error: tls: bad certificate", "not elsewhere.test"},
 		"no config for it":   {func(s, _ *tls.Config) { s.GetConfigForClient = refuseHello }, "no such host", "internal error"},
 		"no certificate":     {func(s, _ *tls.Config) { s.Certificates = nil }, "no certificates configured", "unrecognized name"},
-		"panicking callback": {func(s, _ *tls.Config) { s.GetConfigForClient = panicOverHello }, "panic in a callback: over localhost", ""},
+		"panicking callback": {func(s, _ *tls.Config) { s.GetConfigForClient = panicOverHello }, "a callback panicked: over localhost", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			noCoroutineLeft(t)
