@@ -151,6 +151,7 @@ func serveWithFewDescriptors(x transport) error {
 		return err
 	}
 	e, err := engine.New(engine.Config{
+		Loops:  2, // each has descriptors of its own, and a large machine would have many
 		Limits: engine.Limits{Connections: -1},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Vhosts: x.servers([]engine.Vhost{{
