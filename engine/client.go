@@ -58,7 +58,8 @@ type ClientConnectInfo struct {
 	Flags ClientFlags
 	// TLS is what a connection with UseSSL is made with, for example with a client
 	// certificate of its own; nil means the vhost's ClientTLS. It is cloned by
-	// Connect. ServerName, if set, replaces Host for SNI and verification. See
+	// Connect. ServerName, if set, replaces Host for SNI and verification. Sessions
+	// are resumed only if it has a ClientSessionCache, which is not to block; see
 	// ClientTLS.Config.
 	TLS *tls.Config
 	// ALPN lists the protocols to offer in TLS, separated by commas; "" means the

@@ -1,5 +1,6 @@
 // Command websocket_server is the WebSocket server that every introduction to
-// libwebsockets has: it logs what clients say and sends it back.
+// libwebsockets has: it logs what clients say and sends it back, by wss if it is
+// given a certificate.
 package main
 
 import (
@@ -30,8 +31,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("websocket_server", flag.ContinueOnError)
 	f.SetOutput(out)
 	addr := f.String("addr", "127.0.0.1:8080", "`address` to listen on")
+	cert := f.String("cert", "", "certificate `file`, PEM or DER: speak wss")
+	key := f.String("key", "", "its private key's `file`, if it is not in the same")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	scheme, secure := "ws", (*engine.ServerTLS)(nil)
+	if *cert != "" {
+		scheme, secure = "wss", &engine.ServerTLS{CertFile: *cert, KeyFile: *key}
 	}
 	server := &server{log: log.New(out, "", 0)}
 	e, err := engine.New(engine.Config{Vhosts: []engine.Vhost{{
@@ -39,6 +46,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		Protocols: []callbacks.Protocol{
 			{Name: "echo_server", Callback: server.callback, RxBufferSize: receiveBuffer},
 		},
+		TLS: secure,
 	}}})
 	if err != nil {
 		return err
@@ -46,7 +54,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := e.Listen(); err != nil {
 		return err
 	}
-	server.log.Printf("listening on ws://%s/", e.Addrs()[0])
+	server.log.Printf("listening on %s://%s/", scheme, e.Addrs()[0])
 	return e.Run(ctx)
 }
 
