@@ -31,6 +31,7 @@ type Server struct {
 	Addr netip.AddrPort
 
 	cmd    *exec.Cmd
+	pipe   *os.File
 	out    *bufio.Reader
 	stderr bytes.Buffer
 	done   chan struct{} // closed when the process is gone
@@ -66,7 +67,7 @@ func (s *Server) start(cpu int) error {
 	defer w.Close()
 	s.cmd.Stdout, s.cmd.Stderr = w, &s.stderr
 	s.cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	s.out = bufio.NewReader(r)
+	s.pipe, s.out = r, bufio.NewReader(r)
 	started := make(chan error)
 	go func() { // its thread lives as long as the process, which Pdeathsig looks at
 		err := onCPU(cpu, s.cmd.Start)
@@ -181,9 +182,13 @@ func (s *Server) Ask(sig os.Signal) (string, error) {
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		return "", err
 	}
+	_ = s.pipe.SetReadDeadline(time.Now().Add(startPatience))
 	line, err := s.out.ReadString('\n')
-	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
-		err = errors.New("proc: the server has ended")
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed):
+		err = errors.New("proc: the server has ended; has it the signals of package inspect?")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = errors.New("proc: the server does not answer the signals of package inspect")
 	}
 	return strings.TrimSuffix(line, "\n"), err
 }
