@@ -127,6 +127,20 @@ func TestTLSConfigIsCloned(t *testing.T) {
 	if !own.ClientCAs.Equal(x509.NewCertPool()) || !own.ClientCAs.Equal(before.ClientCAs) {
 		t.Error("a CA that the program trusts in one vhost is in the user's pool")
 	}
+	ours := &tls.Config{RootCAs: x509.NewCertPool()}
+	to, _ := listenTLS(t, showingTLS(localhost()))
+	d := connecting(t, &engine.ClientTLS{Config: ours}, func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
+		if r == callbacks.OpenSSLLoadExtraClientVerifyCerts {
+			s.VerifyCerts().AddCert(authority().Certificate)
+		}
+		return nil
+	})
+	if o := d.connect(to); o.err != nil {
+		t.Error(o.err)
+	}
+	if !ours.RootCAs.Equal(x509.NewCertPool()) || ours.ClientSessionCache != nil {
+		t.Error("a CA that the clients of one vhost trust is in the user's pool, or a cache in his tls.Config")
+	}
 }
 
 // TestTLSSmallKeyShares: the option leaves post-quantum key exchange out, nothing

@@ -130,6 +130,34 @@ func TestTLSHandshakesWaitPerAddress(t *testing.T) {
 	second.wantTold("- localhost - -")
 }
 
+// TestTLSHandshakeLimits: what zero and negative numbers come to for clients of one
+// address.
+func TestTLSHandshakeLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		lim  engine.Limits
+		most int
+	}{
+		"a quarter for one address":      {engine.Limits{TLSHandshakes: 8}, 2},
+		"at least one for one address":   {engine.Limits{TLSHandshakes: 3}, 1},
+		"its own limit":                  {engine.Limits{TLSHandshakes: 8, TLSHandshakesPerIP: 3}, 3},
+		"no limit for one address":       {engine.Limits{TLSHandshakes: 4, TLSHandshakesPerIP: -1}, 4},
+		"no limit but for one address":   {engine.Limits{TLSHandshakes: -1, TLSHandshakesPerIP: 3}, 3},
+		"no limit by that of the others": {engine.Limits{TLSHandshakes: -1}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const clients = 5
+			v := serveStalling(t, c.lim)
+			for range clients {
+				v.stall(t, "127.0.0.1")
+			}
+			eventually(t, "all have begun, or wait", func() bool { return v.Stats().TLSPending+v.Stats().TLSWaiting == clients })
+			if st := v.Stats(); st.TLSPending != int64(c.most) {
+				t.Errorf("%d have begun, want %d", st.TLSPending, c.most)
+			}
+		})
+	}
+}
+
 // TestTLSWaitingClientsLeave: those that go while they wait are forgotten.
 func TestTLSWaitingClientsLeave(t *testing.T) {
 	v := serveStalling(t, engine.Limits{TLSHandshakes: 1})
@@ -150,7 +178,7 @@ func TestTLSHandshakeTimeout(t *testing.T) {
 	v := startTLS(t, engine.Limits{TLSHandshakeTimeout: 20 * time.Millisecond, TLSHandshakes: 1},
 		engine.Vhost{TLS: with(engine.ServerTLS{}), Protocols: []callbacks.Protocol{{Name: "test", Callback: f}}})
 	hello := clientHello(t)
-	for name, stop := range map[string]func() net.Conn{
+	stops := map[string]func() net.Conn{
 		"silent":               func() net.Conn { return v.dial(t) },
 		"one byte":             func() net.Conn { return v.dial(t).send(hello[:1]) },
 		"half a ClientHello":   func() net.Conn { return v.dial(t).send(hello[:len(hello)/2]) },
@@ -158,7 +186,8 @@ func TestTLSHandshakeTimeout(t *testing.T) {
 		"the server's flight":  func() net.Conn { return v.dial(t).send(hello) },
 		"and half a record":    func() net.Conn { return v.dial(t).send(hello + "\x14\x03\x03\x00\x01") },
 		"one client of a lib.": func() net.Conn { return v.stall(t, "127.0.0.1") },
-	} {
+	}
+	for name, stop := range stops {
 		c := stop()
 		if err := receive(t, "the session ends", ends); !errors.Is(err, engine.ErrTLSTimeout) {
 			t.Errorf("%s: the session ended with %v", name, err)
@@ -166,6 +195,9 @@ func TestTLSHandshakeTimeout(t *testing.T) {
 		_ = c.Close()
 	}
 	eventually(t, "nobody holds a place", func() bool { return v.Stats().TLSPending == 0 && v.Stats().Sessions == 0 })
+	if st := v.Stats(); st.TLSTimeouts != int64(len(stops)) || st.TLSFailed != 0 || st.TLSHandshakes != 0 {
+		t.Errorf("of %d clients: %+v", len(stops), st)
+	}
 }
 
 // clientHello is one of crypto/tls, as a record.

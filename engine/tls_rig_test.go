@@ -139,6 +139,7 @@ type tap struct {
 	net.Conn
 	head       [5]byte // of the last record
 	have, left int     // of its head, and missing of its body
+	records    int     // so far
 }
 
 func (c *tap) Read(b []byte) (int, error) {
@@ -149,6 +150,7 @@ func (c *tap) Read(b []byte) (int, error) {
 			k = copy(c.head[c.have:], rest)
 			if c.have += k; c.have == len(c.head) {
 				c.have, c.left = 0, c.length()
+				c.records++
 			}
 		} else {
 			c.left -= k
