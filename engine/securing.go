@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/ws"
@@ -62,7 +63,7 @@ type securing struct {
 	paused bool
 	gone   atomic.Bool // the connection is closed
 	eof    bool        // the peer's FIN has come
-	began  int64       // when the step in hand was
+	left   int64       // of the peer's time, while a step is in hand; 0 for no limit
 	cfg    *tls.Config
 	early  early
 }
@@ -161,7 +162,7 @@ func (h *securing) admitted() {
 // step hands a copy of b to a worker.
 func (h *securing) step(b []byte) {
 	h.phase = securingSteps
-	h.began = h.t.s.l.r.Now()
+	h.stopClock()
 	h.in = bufpool.Get()
 	h.in.B = append(h.in.B, b...)
 	pool := h.t.s.l.e.steps
@@ -176,6 +177,16 @@ func (h *securing) step(b []byte) {
 	}
 	h.t.tls.Init(role, h.cfg, h.t.c.LocalAddr(), h.t.c.PeerAddr())
 	pool.Begin(h)
+}
+
+// stopClock keeps the peer from being charged for the time that a worker takes.
+func (h *securing) stopClock() {
+	s := h.t.s
+	h.left = 0
+	if s.deadline != 0 {
+		h.left = max(s.deadline-s.l.r.Now(), 1)
+		s.deadlineAt(0)
+	}
 }
 
 // Run is the worker's part. Nobody needs the steps of a connection that has gone
@@ -205,8 +216,8 @@ func (h *securing) Deliver() {
 	r := h.result
 	h.result = tlsbridge.Result{}
 	h.phase = securingReads
-	if s.deadline != 0 { // the peer did not have that time
-		s.deadlineAt(s.deadline + s.l.r.Now() - h.began)
+	if h.left != 0 {
+		s.deadlineIn(time.Duration(h.left))
 	}
 	t.skip += r.Used // behind what an Asking has used, which was not fed again
 	if len(r.Output) > 0 {
@@ -274,9 +285,14 @@ func (h *securing) done() {
 	h.leave()
 	t.s.seen = l.r.Now()
 	h.opened()
+	h.catchUp()
+}
+
+// catchUp does for Handles what had to wait for the session's opening.
+func (h *securing) catchUp() {
 	h.early.deliver()
-	if t.s.flags&flagWriteable != 0 && t.s.state == stateOpen {
-		l.wantWriteable(t.s)
+	if s := h.t.s; s.flags&flagWriteable != 0 && s.state == stateOpen {
+		s.l.wantWriteable(s)
 	}
 }
 
@@ -318,9 +334,6 @@ func (h *securing) leave() {
 	}
 }
 
-// busy tells whether it is the engine that the handshake waits for.
-func (h *securing) busy() bool { return h.phase == securingWaits || h.phase == securingSteps }
-
 // secure tells whether there is TLS under the session.
 func (s *session) secure() bool {
 	_, ok := s.link.(*secured)
@@ -335,19 +348,15 @@ func (s *session) handshaking() *securing {
 	return nil
 }
 
-// secureTimeout ends a handshake that the peer does not go on with. It reports
-// whether the session is in one.
+// secureTimeout ends a handshake that the peer does not go on with; there is no
+// deadline while it is the engine that it waits for. It reports whether the session
+// is in one.
 func (s *session) secureTimeout() bool {
-	h := s.handshaking()
-	switch {
-	case h == nil:
+	if s.handshaking() == nil {
 		return false
-	case h.busy():
-		s.deadlineIn(s.l.e.limits.TLSHandshakeTimeout)
-	default:
-		s.l.counters.tlsTimeouts++
-		s.abort(ErrTLSTimeout)
 	}
+	s.l.counters.tlsTimeouts++
+	s.abort(ErrTLSTimeout)
 	return true
 }
 

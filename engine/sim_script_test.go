@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ type script struct {
 	port    string             // "" is "http"
 	buffer  int                // of the kernel; 0 is a megabyte
 	peer    func(p *peer)      // changes its manners
+	tls     func(*tls.Config)  // changes that of the engine and of the peer, if there is TLS
 	ops     []op
 }
 
@@ -36,6 +38,9 @@ func (s script) play(t *testing.T, over transport) *peer {
 			cfg.Limits = s.limits
 			w.custom = s.program
 			w.calm = true
+			if s.tls != nil && w.tls != nil {
+				s.tls(w.tls.config)
+			}
 		},
 		play: func(w *world) {
 			p = w.add("peer", append([]op{dial(func(w *world) int { return w.port[s.port] })}, s.ops...)...)

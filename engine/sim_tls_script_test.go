@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -38,14 +39,15 @@ func destroyed(err *error) callbacks.Callback {
 
 func bare(p *peer) { p.bare = true }
 
-// begun checks whether the server's handshake holds a coroutine.
+// begun checks whether the server's handshake holds a tls.Conn and a coroutine.
 func begun(t *testing.T, want bool) op {
 	return do(func(p *peer) {
 		found := 0
 		p.w.e.loops[0].r.Each(func(c *reactor.Conn) {
 			found++
-			if hs := c.Handler().(*secured).hs; hs == nil || hs.begun != want {
-				t.Errorf("%+v, want one that has begun %v", hs, want)
+			s := c.Handler().(*secured)
+			if nothing := reflect.ValueOf(&s.tls).Elem().IsZero(); s.hs == nil || s.hs.begun != want || nothing == want {
+				t.Errorf("%+v, want one that has begun %v", s.hs, want)
 			}
 		})
 		if pending := p.w.e.Stats().TLSPending; found != 1 || pending != map[bool]int64{true: 1}[want] {
