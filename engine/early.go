@@ -8,8 +8,12 @@ type early struct {
 	bytes   int
 }
 
-// early returns where writes wait, or nil if they need not.
+// early returns where writes wait, or nil if they need not. In a session that ends
+// nobody would ever take them.
 func (s *session) early() *early {
+	if s.state > stateOpen {
+		return nil
+	}
 	if d, ok := s.role.(*dialRole); ok {
 		return &d.early
 	}

@@ -30,7 +30,7 @@ var errPlaintext = errors.New("engine: plaintext on a TLS listener")
 
 // plaintext goes on without TLS.
 func (t *secured) plaintext(b []byte) (used int) {
-	s, p := t.s, t.hs.port
+	s, hs := t.s, t.hs
 	t.hs = nil
 	s.link = t.c
 	h := (*plainHandler)(s)
@@ -39,10 +39,12 @@ func (t *secured) plaintext(b []byte) (used int) {
 		t.c.PauseRead()
 	}
 	if s.vh.raw != nil && s.vh.tls.plaintext != PlaintextServe {
+		hs.early.drop()
 		s.abort(errPlaintext)
 		return len(b)
 	}
-	p.open(s, s.vh.raw)
+	hs.port.open(s, s.vh.raw)
+	hs.catchUp()
 	return h.Data(t.c, b)
 }
 
