@@ -210,8 +210,8 @@ func TestTLSOwnVerifyConnection(t *testing.T) {
 	}
 }
 
-// TestTLSTicketsStayInTheirVhost: the vhosts of an address share the ticket keys, and
-// a client that one of them has verified is nobody to the other.
+// TestTLSTicketsStayInTheirVhost: a client that one vhost of an address has verified
+// is nobody to the others.
 func TestTLSTicketsStayInTheirVhost(t *testing.T) {
 	const open, members, staff = "open.test", "members.test", "staff.test"
 	other := certstest.Must(certstest.NewCA(certstest.Spec{Name: "staff's CA"}))

@@ -56,15 +56,22 @@ func watch(t *testing.T, c *certstest.Issued, limits Limits) *watched {
 	dir := t.TempDir()
 	w := &watched{t: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), done: make(chan error, 1)}
 	w.put(c)
-	protocols := []callbacks.Protocol{{Name: "first", Callback: w.ignoringInit}, {Name: "second", Callback: func(_ callbacks.Session, r callbacks.Reason, _ []byte) error {
+	w.run(limits, &ServerTLS{CertFile: w.cert, KeyFile: w.key}, w.ignoringInit)
+	return w
+}
+
+// run runs the engine, with f for its first protocol.
+func (w *watched) run(limits Limits, st *ServerTLS, f callbacks.Callback) {
+	t := w.t
+	t.Helper()
+	protocols := []callbacks.Protocol{{Name: "first", Callback: f}, {Name: "second", Callback: func(_ callbacks.Session, r callbacks.Reason, _ []byte) error {
 		if r == callbacks.VhostCertAging || r == callbacks.VhostCertUpdate {
 			t.Errorf("%v for the second protocol", r)
 		}
 		return nil
 	}}}
 	e, err := New(Config{Loops: 1, Limits: limits, Logger: slog.New(slog.NewTextHandler(w, nil)), kernel: simnet.New(simnet.Config{}),
-		Vhosts: []Vhost{{Name: "v", Listen: []string{"tcp://127.0.0.1:443"}, Protocols: protocols,
-			TLS: &ServerTLS{CertFile: w.cert, KeyFile: w.key}}}})
+		Vhosts: []Vhost{{Name: "v", Listen: []string{"tcp://127.0.0.1:443"}, Protocols: protocols, TLS: st}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +79,6 @@ func watch(t *testing.T, c *certstest.Issued, limits Limits) *watched {
 	ctx, stop := context.WithCancel(t.Context())
 	w.stop = stop
 	go func() { w.done <- e.Run(ctx) }()
-	return w
 }
 
 // ignoringInit is callback, without the error that would end Run.
@@ -203,6 +209,32 @@ func TestTLSCertificatesAge(t *testing.T) {
 				t.Errorf("got %q, want %s days", got, want)
 			}
 			w.after(agingInterval - 2*time.Second - 2*granularity)
+		}
+		w.end()
+	})
+}
+
+// TestTLSProgramRenewsWhatAges: who is told of the age of one certificate of several
+// may replace them all.
+func TestTLSProgramRenewsWhatAges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{t: t, done: make(chan error, 1)}
+		next := issued(t, 90)
+		w.run(Limits{}, &ServerTLS{Config: &tls.Config{Certificates: []tls.Certificate{issued(t, 30).TLS, issued(t, 60).TLS}}},
+			func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+				if r == callbacks.VhostCertAging {
+					if err := w.UpdateCert("v", next.Chain, next.Key); err != nil {
+						t.Error(err)
+					}
+				}
+				return w.ignoringInit(s, r, in)
+			})
+		want := "v VhostCertAging 30, v VhostCertAging 60, v VhostCertUpdate, v VhostCertUpdate"
+		if got := w.after(firstAging + time.Second); got != want {
+			t.Errorf("got %q", got)
+		}
+		if !w.current().Leaf.Equal(next.TLS.Leaf) {
+			t.Error("it is not the new certificate that is shown")
 		}
 		w.end()
 	})
