@@ -104,9 +104,9 @@ func TestTLSTicketsAreGoodInAllOfTheVhost(t *testing.T) {
 	}
 }
 
-// TestTLSTicketKeysOfTheUser: several engines that share keys take each other's
+// TestTLSEnginesShareTicketKeys: several engines with the same keys take each other's
 // tickets, and nobody else does.
-func TestTLSTicketKeysOfTheUser(t *testing.T) {
+func TestTLSEnginesShareTicketKeys(t *testing.T) {
 	keyed := func(first byte) *server {
 		cfg := new(tls.Config)
 		cfg.SetSessionTicketKeys([][32]byte{{first}})
