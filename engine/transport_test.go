@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -86,7 +88,8 @@ func (x transport) client(ctx context.Context, c net.Conn, host string) (net.Con
 		named(host)(cfg)
 		anybody(cfg)
 	}
-	w := &tlsWire{Conn: tls.Client(c, cfg), below: c}
+	below := &tap{Conn: c}
+	w := &tlsWire{Conn: tls.Client(below, cfg), below: below}
 	return w, w.HandshakeContext(ctx)
 }
 
@@ -104,9 +107,20 @@ func anybody(c *tls.Config) { c.InsecureSkipVerify = true }
 // tlsWire is a wire by TLS.
 type tlsWire struct {
 	*tls.Conn
-	below net.Conn
+	below *tap
 	mute  atomic.Bool // there is no close_notify at the end
 }
+
+// Read wants close_notify at the end.
+func (w *tlsWire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err == io.EOF && !w.below.alerted() {
+		err = errNoCloseNotify
+	}
+	return n, err
+}
+
+var errNoCloseNotify = errors.New("the end came without close_notify")
 
 // Write leaves half a record behind when it fails; no alert can follow it.
 func (w *tlsWire) Write(b []byte) (int, error) {
@@ -117,11 +131,11 @@ func (w *tlsWire) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (w *tlsWire) SetReadBuffer(bytes int) error { return w.below.(wire).SetReadBuffer(bytes) }
+func (w *tlsWire) SetReadBuffer(bytes int) error { return w.below.Conn.(wire).SetReadBuffer(bytes) }
 
 func (w *tlsWire) SetLinger(seconds int) error {
 	w.mute.Store(seconds == 0)
-	return w.below.(wire).SetLinger(seconds)
+	return w.below.Conn.(wire).SetLinger(seconds)
 }
 
 // Close says close_notify, but not before a reset.
@@ -147,7 +161,7 @@ func (x transport) stride() int {
 	if x == overTCP {
 		return 1
 	}
-	return 3
+	return 5
 }
 
 // shaken waits until the server, too, is done with n handshakes: with TLS 1.3 it
