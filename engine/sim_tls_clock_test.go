@@ -49,10 +49,14 @@ func slowSigner(d time.Duration) func(*tls.Config) {
 func TestHandshakeTimeoutCountsThePeersTime(t *testing.T) {
 	const limit = 3 * time.Second
 	limits := Limits{TLSHandshakeTimeout: limit}
-	dripping := func(p *peer) (simnet.Next, bool) {
-		p.end.Send([]byte{0})
-		return p.w.net.Sleep(100 * time.Millisecond), p.end.Over()
+	dripping := func(what string) op {
+		return func(p *peer) (simnet.Next, bool) {
+			p.end.Send([]byte(what))
+			return p.w.net.Sleep(500 * time.Millisecond), p.end.Over()
+		}
 	}
+	// RFC 8446 5: change_cipher_spec is ignored here, and makes a step all the same.
+	ignored := string(recordHead(20, 1)) + "\x01"
 	for _, ours := range []time.Duration{0, limit - time.Second/10, 100 * limit} {
 		t.Run("a peer that needs its time, and a signature that takes "+ours.String(), func(t *testing.T) {
 			p := script{limits: limits, program: ending(new(end)), tls: slowSigner(ours),
@@ -60,12 +64,13 @@ func TestHandshakeTimeoutCountsThePeersTime(t *testing.T) {
 				ops:  []op{sendNow(getRequest), closeWrite(), ended()}}.play(t, overTLS)
 			p.wants(t, "HTTP/1.1 200 ")
 		})
-		for name, then := range map[string]op{"stops": wait(0), "drips": dripping} {
+		for name, then := range map[string][]op{"stops": {sendNow("\x17")},
+			"drips": {sendNow(string(recordHead(23, 1000))), dripping("x")}, "drips records": {dripping(ignored)}} {
 			t.Run("a peer that "+name+", and a signature that takes "+ours.String(), func(t *testing.T) {
 				var err error
+				flight := await("the server's flight", func(p *peer) bool { return len(p.got) > 0 })
 				p := script{limits: limits, program: destroyed(&err), tls: slowSigner(ours), peer: bare,
-					ops: []op{sendNow(clientHello()), await("the server's flight", func(p *peer) bool { return len(p.got) > 0 }),
-						sendNow(string(recordHead(23, 1000))), then, ended()}}.play(t, overTLS)
+					ops: append(append([]op{sendNow(clientHello()), flight}, then...), ended())}.play(t, overTLS)
 				if !errors.Is(err, ErrTLSTimeout) || !about(p.over, ours+limit) {
 					t.Errorf("%v after %v, want %v", err, p.over, ours+limit)
 				}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -57,6 +58,8 @@ func TestTLSAnyCAAsksForCertificates(t *testing.T) {
 
 // TestTLSVerifyingNeedsACA: the system's would vouch for anybody.
 func TestTLSVerifyingNeedsACA(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context()) // or Run would go on
+	cancel()
 	for _, mode := range []tls.ClientAuthType{tls.VerifyClientCertIfGiven, tls.RequireAndVerifyClientCert} {
 		for name, st := range map[string]engine.ServerTLS{"ServerTLS": {ClientAuth: mode}, "Config": {Config: &tls.Config{ClientAuth: mode}}} {
 			e, err := engine.New(engine.Config{Vhosts: []engine.Vhost{{Listen: []string{"tcp://127.0.0.1:0"}, TLS: with(st),
@@ -64,7 +67,7 @@ func TestTLSVerifyingNeedsACA(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := e.Run(t.Context()); !errors.Is(err, engine.ErrConfig) {
+			if err := e.Run(over); !errors.Is(err, engine.ErrConfig) {
 				t.Errorf("%v by %s: Run returned %v", mode, name, err)
 			}
 		}
