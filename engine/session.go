@@ -112,6 +112,9 @@ func (s *session) peerClosed() {
 func (s *session) drained() {
 	if s.paused&pauseQueue != 0 {
 		s.seen = s.l.r.Now() // it was not the peer who was silent
+		if h, ok := s.role.(*httpRole); ok {
+			h.since = s.seen
+		}
 		s.unpause(pauseQueue)
 	}
 	if s.flags&flagWriteable != 0 && s.handshaking() == nil {

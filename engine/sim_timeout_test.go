@@ -230,3 +230,24 @@ func TestTimeoutsOfAClient(t *testing.T) {
 		})
 	})
 }
+
+// A client that has just come to the end of a long answer is not idle since that was
+// written.
+func TestIdleFromWhenTheAnswerHasLeft(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		const size = 150_000
+		program := func(s callbacks.Session, why callbacks.Reason, _ []byte) error {
+			if why == callbacks.HTTP {
+				return s.Respond(200, "", make([]byte, size))
+			}
+			return nil
+		}
+		answered := func(n int) op { return await("an answer", func(p *peer) bool { return len(p.got) > n*size }) }
+		p := script{program: program, limits: Limits{IdleTimeout: 7 * time.Second, StallTimeout: 10 * time.Second, SendHigh: 20_000},
+			buffer: 1000, peer: func(p *peer) { p.readMost, p.readWait = 1000, 105*time.Millisecond },
+			ops: []op{sendNow(getRequest), answered(1), wait(4 * time.Second), sendNow(getRequest), answered(2), ended()}}.play(t, over)
+		if n := strings.Count(string(p.got), "HTTP/1.1 200 "); n != 2 || p.end.Broken() {
+			t.Errorf("%d answers, over after %v, broken %v", n, p.over, p.end.Broken())
+		}
+	})
+}
