@@ -62,8 +62,8 @@ type Limits struct {
 	// Default 15 s.
 	HandshakeTimeout time.Duration
 	// TLSHandshakeTimeout is how long the peer may take for the TLS handshake; the
-	// connection is reset. Time that this side needs, or that the handshake waits
-	// for room, does not count. Default 10 s.
+	// connection is reset. Time that this side needs does not count, and waiting for
+	// room counts by itself: it may take six times as long. Default 10 s.
 	TLSHandshakeTimeout time.Duration
 	// TLSHandshakes is how many servers' TLS handshakes may have begun and not ended,
 	// each of which holds about 25 KB. One more waits for room with what its client
@@ -74,8 +74,9 @@ type Limits struct {
 	TLSHandshakesPerIP int
 	// TLSHandshakeSteps is how many goroutines work at handshakes at once: private-key
 	// operations, certificate verification, the callbacks of a tls.Config. Others
-	// wait. Default GOMAXPROCS; more if keys are remote and slow. It cannot be
-	// without limit.
+	// wait. Default GOMAXPROCS less one, and one at least, so that a flood of
+	// handshakes leaves the loops a processor; more if keys are remote and slow. It
+	// cannot be without limit.
 	TLSHandshakeSteps int
 	// CloseTimeout is how long the other side may take to answer a close frame once
 	// that has been sent, and a server to close after that. Default 5 s.
@@ -120,7 +121,7 @@ func (l Limits) withDefaults() Limits {
 	length(&l.TLSHandshakes, 1024)
 	length(&l.TLSHandshakesPerIP, max(l.TLSHandshakes/4, 1))
 	if l.TLSHandshakeSteps <= 0 {
-		l.TLSHandshakeSteps = runtime.GOMAXPROCS(0)
+		l.TLSHandshakeSteps = max(runtime.GOMAXPROCS(0)-1, 1)
 	}
 	duration(&l.CloseTimeout, 5*time.Second)
 	duration(&l.PingInterval, 30*time.Second)

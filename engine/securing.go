@@ -18,14 +18,22 @@ import (
 // within Limits.TLSHandshakeTimeout.
 var ErrTLSTimeout = errors.New("engine: the TLS handshake took too long")
 
-// errNoHello ends a session that sent much and no ClientHello.
-var errNoHello = errors.New("engine: the ClientHello is too long")
+// errNoHello ends a session that sent much and no ClientHello, errEager one that sent
+// much behind it without an answer.
+var (
+	errNoHello = errors.New("engine: the ClientHello is too long")
+	errEager   = errors.New("engine: the client says too much behind its ClientHello")
+)
 
 const (
 	// helloMost is how long a ClientHello may be, in records of any size. That of a
 	// browser has two KiB, which are eleven in records of one byte. It bounds also
 	// what looking for its end costs when it comes byte by byte.
 	helloMost = 16 << 10
+
+	// waitRounds is for how many TLSHandshakeTimeouts a handshake may wait for room:
+	// as often may those who stall in front of it be timed out.
+	waitRounds = 6
 
 	// securingMost is how much may arrive while a worker is at the handshake or has
 	// not begun, before reading pauses.
@@ -89,6 +97,8 @@ func (h *securing) received(b []byte) (used int) {
 		if len(b) > 0 {
 			return h.hello(b)
 		}
+	case securingWaits:
+		return h.waits(b)
 	case securingReads:
 		switch n := tlsbridge.Whole(b); {
 		case n > 0:
@@ -127,15 +137,27 @@ func (h *securing) hello(b []byte) (used int) {
 		return h.t.plaintext(b)
 	case tlsbridge.HelloWhole(b):
 		h.phase = securingWaits
-		h.t.s.deadlineAt(0) // from here on it is not the peer who is slow
+		h.t.s.deadlineIn(min(h.t.s.l.e.limits.TLSHandshakeTimeout, noTimeLimit/waitRounds) * waitRounds)
 		if h.t.s.l.e.gate.Enter(&h.place, h.t.c.Peer().Addr(), h) {
 			h.admitted()
+			return 0
 		}
+		return h.waits(b)
 	case len(b) > helloMost:
 		h.t.s.abort(errNoHello)
 		return len(b)
 	}
 	return 0
+}
+
+// waits keeps b for when there is room. A client has nothing to say before it has an
+// answer.
+func (h *securing) waits(b []byte) (used int) {
+	if len(b) <= securingMost {
+		return 0
+	}
+	h.t.s.abort(errEager)
+	return len(b)
 }
 
 // Admitted implements handshakes.Waiter; it may be called on another loop.

@@ -30,22 +30,31 @@ func onSecured(t *testing.T, f func(s *secured)) op {
 	})
 }
 
-// A client that has sent much while it waited for room is read from when there is.
+// A client that talks on while it waits for room, which no TLS client has a reason to,
+// holds no memory for that.
 func TestWaitingForRoomWithMuchBehindTheHello(t *testing.T) {
 	var place handshakes.Ticket
+	var err error
 	occupy := do(func(p *peer) { p.w.e.gate.Enter(&place, netip.Addr{}, nil) })
-	paused := onSecured(t, func(s *secured) {
-		if s.hs.phase != securingWaits || !s.hs.paused {
-			t.Errorf("in phase %d, paused %v", s.hs.phase, s.hs.paused)
-		}
-	})
 	much := strings.Repeat(string(recordHead(23, 11))+"hello world", securingMost/10)
-	p := script{limits: Limits{TLSHandshakes: 1, TLSHandshakeTimeout: time.Minute}, program: destroyed(new(error)),
+	p := script{limits: Limits{TLSHandshakes: 1, TLSHandshakeTimeout: time.Minute}, program: destroyed(&err),
 		peer: func(p *peer) { p.bare, p.spoilt = true, true },
-		ops: []op{occupy, sendNow(clientHello() + much), wait(time.Hour), paused,
-			do(func(p *peer) { p.w.e.gate.Leave(&place) }), ended()}}.play(t, overTLS)
-	if !strings.HasPrefix(string(p.got), "\x16\x03\x03") || !about(p.over, time.Hour) {
-		t.Errorf("answered with %.100q, over after %v", p.got, p.over)
+		ops:  []op{occupy, sendNow(clientHello() + much), ended(), do(func(p *peer) { p.w.e.gate.Leave(&place) })}}.play(t, overTLS)
+	if len(p.got) != 0 || !about(p.over, 0) || !errors.Is(err, errEager) {
+		t.Errorf("answered with %.100q, over after %v: %v", p.got, p.over, err)
+	}
+}
+
+// It waits for six times the limit, and no longer.
+func TestWaitingForRoomInVain(t *testing.T) {
+	var place handshakes.Ticket
+	var err error
+	occupy := do(func(p *peer) { p.w.e.gate.Enter(&place, netip.Addr{}, nil) })
+	p := script{limits: Limits{TLSHandshakes: 1, TLSHandshakeTimeout: time.Minute}, program: destroyed(&err),
+		peer: func(p *peer) { p.bare, p.spoilt = true, true },
+		ops:  []op{occupy, sendNow(clientHello()), ended(), do(func(p *peer) { p.w.e.gate.Leave(&place) })}}.play(t, overTLS)
+	if len(p.got) != 0 || !about(p.over, waitRounds*time.Minute) || !errors.Is(err, ErrTLSTimeout) {
+		t.Errorf("answered with %.100q, over after %v: %v", p.got, p.over, err)
 	}
 }
 

@@ -45,15 +45,7 @@ func (e *Engine) loadExtraCAs() error {
 	l := e.loops[0]
 	for i, v := range e.vhosts {
 		if v.tls != nil {
-			cfg := v.tls.current.Load()
-			l.roots = func() *x509.CertPool {
-				if cfg.ClientCAs == nil {
-					cfg.ClientCAs = x509.NewCertPool()
-				}
-				return cfg.ClientCAs
-			}
-			_ = l.tellAbout(v, callbacks.OpenSSLLoadExtraServerVerifyCerts, nil)
-			if err := settleClientAuth(cfg); err != nil {
+			if err := l.loadExtraServerCAs(v); err != nil {
 				return fmt.Errorf("%w (vhost %q)", err, v.name)
 			}
 		}
@@ -64,6 +56,25 @@ func (e *Engine) loadExtraCAs() error {
 	}
 	l.roots = nil
 	return nil
+}
+
+// loadExtraServerCAs may have UpdateCert called beside it, or by the callback.
+func (l *loop) loadExtraServerCAs(v *vhost) error {
+	pool := v.tls.current.Load().ClientCAs
+	if pool != nil {
+		pool = pool.Clone()
+	}
+	l.roots = func() *x509.CertPool {
+		if pool == nil {
+			pool = x509.NewCertPool()
+		}
+		return pool
+	}
+	_ = l.tellAbout(v, callbacks.OpenSSLLoadExtraServerVerifyCerts, nil)
+	return v.tls.change(func(cfg *tls.Config) error {
+		cfg.ClientCAs = pool
+		return settleClientAuth(cfg)
+	})
 }
 
 // settleClientAuth asks for certificates if there is a CA to verify them by, and

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,8 +75,10 @@ type ServerTLS struct {
 
 // serverTLS is a ServerTLS in use.
 type serverTLS struct {
-	current   atomic.Pointer[tls.Config] // replaced when the certificate is
+	mu        sync.Mutex                 // held to replace current
+	current   atomic.Pointer[tls.Config] // never changed, only replaced
 	tickets   *tls.Config                // has the keys of session tickets
+	mark      []byte                     // is in them
 	files     *certs.Files               // nil if the certificate is in no file
 	plaintext Plaintext
 	hsts      string // the field's value
@@ -85,7 +89,7 @@ func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
 	if from.HSTS < 0 || from.HSTS > 0 && from.HSTS < time.Second {
 		return nil, configErrorf("HSTS of %v", from.HSTS)
 	}
-	t := &serverTLS{plaintext: from.Plaintext, hsts: from.hsts()}
+	t := &serverTLS{plaintext: from.Plaintext, hsts: from.hsts(), mark: []byte("penstock vhost " + v.name)}
 	cfg := ownConfig(from.Config)
 	cfg.DynamicRecordSizingDisabled = true
 	cfg.NextProtos = v.nextProtos(cfg.NextProtos)
@@ -105,12 +109,26 @@ func newServerTLS(v *vhost, from *ServerTLS) (*serverTLS, error) {
 }
 
 // bindTickets makes cfg issue and take the vhost's own tickets: what one vhost knows
-// about a client is no reason for another to trust it. The keys stay when the
-// certificate changes, and are the same on all the vhost's listeners.
+// about a client is no reason for another to trust it, not even if a program gave
+// both the same keys. The keys stay when the certificate changes, and are the same
+// on all the vhost's listeners.
 func (t *serverTLS) bindTickets(cfg *tls.Config) {
 	if cfg.WrapSession == nil && cfg.UnwrapSession == nil {
-		cfg.WrapSession, cfg.UnwrapSession = t.tickets.EncryptTicket, t.tickets.DecryptTicket
+		cfg.WrapSession, cfg.UnwrapSession = t.wrap, t.unwrap
 	}
+}
+
+func (t *serverTLS) wrap(st tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+	ss.Extra = append(ss.Extra, t.mark)
+	return t.tickets.EncryptTicket(st, ss)
+}
+
+func (t *serverTLS) unwrap(ticket []byte, st tls.ConnectionState) (*tls.SessionState, error) {
+	ss, err := t.tickets.DecryptTicket(ticket, st)
+	if ss == nil || !slices.ContainsFunc(ss.Extra, func(x []byte) bool { return bytes.Equal(x, t.mark) }) {
+		return nil, err
+	}
+	return ss, err
 }
 
 func (f *ServerTLS) hsts() string {
@@ -200,9 +218,19 @@ func loadCAs(mem []byte, file string) (*x509.CertPool, error) {
 
 // replace makes new handshakes use c. Tickets of sessions stay good.
 func (t *serverTLS) replace(c *tls.Certificate) {
+	_ = t.change(func(cfg *tls.Config) error { useCertificate(cfg, c); return nil })
+}
+
+// change replaces the current tls.Config by one that f has changed.
+func (t *serverTLS) change(f func(cfg *tls.Config) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	cfg := t.current.Load().Clone()
-	useCertificate(cfg, c)
+	if err := f(cfg); err != nil {
+		return err
+	}
 	t.current.Store(cfg)
+	return nil
 }
 
 // tlsConfig is the listener's: it only finds the vhost's.

@@ -13,6 +13,9 @@ const (
 	// (RFC 5246 6.2.3). One that says it is longer is for crypto/tls to refuse.
 	fragmentMost = RecordMost + 2048
 
+	// LongestRecord is how long a record with its header can be.
+	LongestRecord = headerLen + fragmentMost
+
 	// recordOverhead is what a sealed record is longer than its plaintext, at most:
 	// header, explicit nonce or IV (16), MAC (48) and padding (16) of the oldest
 	// cipher suites, of which nothing newer needs half.

@@ -96,6 +96,7 @@ func (p *Pool) drain() {
 	defer p.retire()
 	for j := p.next(); j != nil; j = p.next() {
 		j.Run()
+		runtime.Gosched() // a job is a millisecond, and a loop may be ready to go on
 	}
 }
 
