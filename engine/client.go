@@ -25,7 +25,7 @@ const (
 	// UseSSL connects with TLS.
 	UseSSL ClientFlags = 1 << 0
 	// AllowSelfSigned accepts a certificate that is self-signed, or ends in a CA
-	// that is, though nobody here knows it.
+	// that is and that the server sends, though nobody here knows it.
 	AllowSelfSigned ClientFlags = 1 << 1
 	// SkipServerCertHostnameCheck accepts a certificate for another name.
 	SkipServerCertHostnameCheck ClientFlags = 1 << 2
@@ -57,8 +57,8 @@ type ClientConnectInfo struct {
 	// Flags choose TLS and what it tolerates.
 	Flags ClientFlags
 	// TLS is what a connection with UseSSL is made with, for example with a client
-	// certificate of its own; nil means the vhost's ClientTLS. It is cloned by
-	// Connect. ServerName, if set, replaces Host for SNI and verification. Sessions
+	// certificate of its own, in the place of the vhost's ClientTLS, of which only
+	// the CAs are left if RootCAs is nil. It is cloned by Connect. ServerName, if set, replaces Host for SNI and verification. Sessions
 	// are resumed only if it has a ClientSessionCache, which is not to block; see
 	// ClientTLS.Config.
 	TLS *tls.Config
@@ -152,6 +152,8 @@ func (i *ClientConnectInfo) check() error {
 		return configErrorf("no address to connect to")
 	case i.Port < 0 || i.Port > 65535:
 		return configErrorf("port %d", i.Port)
+	case i.Flags != 0 && i.Flags&UseSSL == 0:
+		return configErrorf("flags %#x without UseSSL", uint32(i.Flags))
 	case i.Method != "" && i.Method != "RAW":
 		return configErrorf("method %q: only WebSocket and RAW clients", i.Method)
 	case strings.ContainsAny(i.Path, " \r\n\t#") || !http1.ValidValue(i.Path):

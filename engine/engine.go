@@ -86,6 +86,7 @@ func New(cfg Config) (*Engine, error) {
 			return nil, fmt.Errorf("%w (vhost %q)", err, v.Name)
 		}
 		e.vhosts = append(e.vhosts, use)
+		e.warnOfAge(use)
 	}
 	e.gate = handshakes.NewGate(e.limits.TLSHandshakes, e.limits.TLSHandshakesPerIP)
 	e.steps = handshakes.NewPool(e.limits.TLSHandshakeSteps)

@@ -153,6 +153,19 @@ func (e *Engine) stopWatching() {
 	}
 }
 
+// warnOfAge logs certificates that no client will accept.
+func (e *Engine) warnOfAge(v *vhost) {
+	if v.tls == nil {
+		return
+	}
+	list := v.tls.current.Load().Certificates
+	for i := range list {
+		if days := certs.DaysLeft(&list[i], time.Now()); days < 0 {
+			e.log.Warn("engine: a certificate is out of date", "vhost", v.name, "days", -days)
+		}
+	}
+}
+
 // tellAge raises VhostCertAging.
 func (l *loop) tellAge(v *vhost) {
 	list := v.tls.current.Load().Certificates // the program may replace it meanwhile
@@ -186,6 +199,7 @@ func (e *Engine) reloadAll() {
 			e.log.Error("engine: a changed certificate could not be loaded", "vhost", v.name, "err", err)
 		case changed:
 			v.tls.replace(v.tls.files.Certificate())
+			e.warnOfAge(v)
 			e.updated(v)
 		}
 	}

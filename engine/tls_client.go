@@ -45,7 +45,7 @@ func newClientTLS(f *ClientTLS) (*tls.Config, error) {
 	if cfg.ClientSessionCache == nil {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsKept)
 	}
-	pool, err := loadCAs(f.CAMem, f.CAFile)
+	pool, err := loadCAs("ClientTLS.CA", f.CAMem, f.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +66,13 @@ func (f *ClientTLS) loadCertificate(cfg *tls.Config) error {
 		if files, err = certs.OpenFiles(f.CertFile, f.KeyFile); err == nil {
 			c = *files.Certificate()
 		}
+	case f.KeyFile != "" || f.KeyMem != nil:
+		return configErrorf("ClientTLS: a key without a certificate")
 	default:
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
+		return fmt.Errorf("%w: ClientTLS.Cert: %w", ErrConfig, err)
 	}
 	cfg.Certificates, cfg.GetClientCertificate = []tls.Certificate{c}, nil
 	return nil
@@ -83,6 +85,9 @@ func (i *ClientConnectInfo) clientTLS(v *vhost) *tls.Config {
 		from = v.clientTLS
 	}
 	cfg := from.Clone()
+	if cfg.RootCAs == nil {
+		cfg.RootCAs = v.clientTLS.RootCAs
+	}
 	cfg.DynamicRecordSizingDisabled = true
 	cfg.Renegotiation = tls.RenegotiateNever
 	if cfg.ServerName == "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,9 @@ type ServerTLS struct {
 	// seconds, and read again when they have changed and fit each other.
 	CertFile, KeyFile string
 	// CertMem and KeyMem are the same in memory, server_ssl_cert_mem and
-	// server_ssl_private_key_mem. A NUL at the end does not matter.
+	// server_ssl_private_key_mem, and go before the files. A NUL at the end does not
+	// matter. A certificate that is out of date is served with a warning in the log;
+	// VhostCertAging tells in time.
 	CertMem, KeyMem []byte
 
 	// ClientCAFile and ClientCAMem, ssl_ca_filepath and server_ssl_ca_mem, are whose
@@ -164,16 +167,18 @@ func (t *serverTLS) loadCertificate(cfg *tls.Config, from *ServerTLS) error {
 	case from.CertMem != nil:
 		c, err := certs.Pair(from.CertMem, from.KeyMem)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrConfig, err)
+			return fmt.Errorf("%w: TLS.CertMem: %w", ErrConfig, err)
 		}
 		useCertificate(cfg, &c)
 	case from.CertFile != "":
 		f, err := certs.OpenFiles(from.CertFile, from.KeyFile)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrConfig, err)
+			return fmt.Errorf("%w: TLS.CertFile: %w", ErrConfig, err)
 		}
 		t.files = f
 		useCertificate(cfg, f.Certificate())
+	case from.KeyFile != "" || from.KeyMem != nil:
+		return configErrorf("TLS: a key without a certificate")
 	case len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil:
 		return configErrorf("TLS without a certificate")
 	}
@@ -185,7 +190,7 @@ func useCertificate(cfg *tls.Config, c *tls.Certificate) {
 }
 
 func (f *ServerTLS) loadClientCAs(cfg *tls.Config) error {
-	pool, err := loadCAs(f.ClientCAMem, f.ClientCAFile)
+	pool, err := loadCAs("TLS.ClientCA", f.ClientCAMem, f.ClientCAFile)
 	if err != nil {
 		return err
 	}
@@ -198,20 +203,21 @@ func (f *ServerTLS) loadClientCAs(cfg *tls.Config) error {
 	return nil
 }
 
-// loadCAs reads certificates from memory or a file; nil if there is neither.
-func loadCAs(mem []byte, file string) (*x509.CertPool, error) {
+// loadCAs reads certificates from memory or a file, the fields that begin with name;
+// nil if there is neither.
+func loadCAs(name string, mem []byte, file string) (pool *x509.CertPool, err error) {
+	name += "Mem"
 	if mem == nil && file != "" {
-		var err error
+		name = strings.TrimSuffix(name, "Mem") + "File"
 		if mem, err = os.ReadFile(file); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)
 		}
 	}
 	if mem == nil {
 		return nil, nil
 	}
-	pool, err := certs.Pool(mem)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	if pool, err = certs.Pool(mem); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)
 	}
 	return pool, nil
 }
@@ -302,7 +308,7 @@ func (p *port) secured(s *session) {
 // UpdateCert replaces a vhost's certificate while the engine runs: cert and key
 // are PEM or DER, as in ServerTLS. Sessions that are open keep the old one;
 // VhostCertUpdate follows. It takes the place of all the vhost's certificates, and
-// of Config.GetCertificate; a vhost with a Config.GetConfigForClient chooses by
+// of Config.GetCertificate, until the vhost's files change; a vhost with a Config.GetConfigForClient chooses by
 // itself, and gives ErrConfig. It may be called from any goroutine.
 func (e *Engine) UpdateCert(vhost string, cert, key []byte) error {
 	v := e.vhost(vhost)
@@ -317,6 +323,7 @@ func (e *Engine) UpdateCert(vhost string, cert, key []byte) error {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	v.tls.replace(&c)
+	e.warnOfAge(v)
 	e.updated(v)
 	return nil
 }

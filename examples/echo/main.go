@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 func secure(cert, key string) *engine.ServerTLS {
-	if cert == "" {
+	if cert == "" && key == "" {
 		return nil
 	}
 	return &engine.ServerTLS{CertFile: cert, KeyFile: key}

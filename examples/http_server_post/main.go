@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	scheme, secure := "http", (*engine.ServerTLS)(nil)
-	if *cert != "" {
+	if *cert != "" || *key != "" {
 		scheme, secure = "https", &engine.ServerTLS{CertFile: *cert, KeyFile: *key}
 	}
 	server := &server{log: log.New(out, "", 0)}

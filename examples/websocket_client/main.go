@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	info.Protocol = *protocol
-	if *insecure {
+	if *insecure && info.Flags&engine.UseSSL != 0 {
 		info.Flags |= engine.AllowInsecure
 	}
 	ctx, done := context.WithCancel(ctx)

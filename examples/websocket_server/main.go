@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	scheme, secure := "ws", (*engine.ServerTLS)(nil)
-	if *cert != "" {
+	if *cert != "" || *key != "" {
 		scheme, secure = "wss", &engine.ServerTLS{CertFile: *cert, KeyFile: *key}
 	}
 	server := &server{log: log.New(out, "", 0)}
