@@ -7,6 +7,13 @@ LINT     = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 # each runs a go command in the root and in every nested module, and stops at the first that fails.
 each = @set -e; for m in $(MODULES); do echo "[$$m] go $(1)"; go -C $$m $(1); done
 
+# echo builds the echo server in a directory that goes with it, and runs it there with flags for TLS or without. An interrupt
+# is the server's to handle. The certificate is made by a program that comes with Go.
+echo = @dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; trap : INT; go build -o $$dir/echo ./examples/echo && cd $$dir && \
+	$(if $(1),go run "$$(go env GOROOT)/src/crypto/tls/generate_cert.go" -host localhost$(comma)127.0.0.1 -ecdsa-curve P256 -duration 24h && \
+	printf 'try: curl --cacert %s/cert.pem https://127.0.0.1:7681/plain\n' $$dir &&) ./echo $(1)
+comma = ,
+
 .PHONY: help build run run-tls test race invariants fuzz fmt vet lint cross bench tidy ci
 
 help: ## list the targets
@@ -16,14 +23,10 @@ build: ## compile everything
 	$(call each,build ./...)
 
 run: ## run the echo server of the examples
-	go run ./examples/echo
+	$(echo)
 
-# The certificate is made by a program that comes with Go.
 run-tls: ## run it with TLS, by a certificate that is thrown away
-	@dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; trap : INT; cd $$dir && \
-	go run "$$(go env GOROOT)/src/crypto/tls/generate_cert.go" -host localhost,127.0.0.1 -ecdsa-curve P256 -duration 24h && \
-	echo "try: curl --cacert $$dir/cert.pem https://127.0.0.1:7681/plain" && \
-	go run -C $(CURDIR) ./examples/echo -cert $$dir/cert.pem -key $$dir/key.pem
+	$(call echo,-cert cert.pem -key key.pem)
 
 test: ## run all tests
 	$(call each,test ./...)
