@@ -127,6 +127,7 @@ func FuzzInflate(f *testing.F) {
 	f.Add([]byte("\xf2\x00\x11\x00\x00"), []byte{1}, []byte("Hello"), uint16(5))
 	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), []byte{8}, []byte("x"), uint16(4))
 	f.Add([]byte("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), []byte{8, 5}, []byte(nil), uint16(9))
+	f.Add([]byte("\xab\xab\x030\x030\x030\x03\x030\x030\x030I"), []byte{0xab}, []byte{0xab}, uint16(27)) // many final blocks
 	f.Add(bomb(1<<16), []byte{20}, []byte(nil), uint16(30000))
 	f.Add(append(stored([]byte("a\x00\x00\xff\xffb")), 0), []byte{10}, []byte(nil), uint16(0))
 	var c Compressor

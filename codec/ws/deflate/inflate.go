@@ -96,8 +96,9 @@ func (f *Inflater) streams(dst, in []byte, tail int, dict []byte, limit int64) (
 	defer f.src.Reset(nil)
 	start := len(dst)
 	room := firstRoom(len(in), limit)
+	known := dict
 	for range maxStreams {
-		f.reset(dict)
+		f.reset(known)
 		dst, err = f.read(dst, start, room, limit)
 		unread = f.src.Len()
 		// The peer's bytes may also end with a final block and no more. The
@@ -105,7 +106,7 @@ func (f *Inflater) streams(dst, in []byte, tail int, dict []byte, limit int64) (
 		if err != nil || unread == 0 || unread == tail {
 			return dst, unread, err
 		}
-		dict = f.behind(dict, dst[start:])
+		known = f.behind(dict, dst[start:])
 	}
 	return dst, unread, ErrTooManyStreams
 }
