@@ -24,7 +24,8 @@ var ErrRole = errors.New("callbacks: the session's role has no such call")
 var ErrAnswered = errors.New("callbacks: the request has been answered")
 
 // ErrSendQueueFull is the answer to a Write that would take the send queue past
-// its limit. Nothing of it is sent; the session goes on.
+// its limit. Nothing of it is sent; the session goes on. Protocol.Overflow may
+// have other answers.
 var ErrSendQueueFull = errors.New("callbacks: the send queue is full")
 
 // ErrFragment is the answer to a Write whose kind does not fit the message being
@@ -46,3 +47,7 @@ var ErrKind = errors.New("callbacks: no such kind of write")
 // ErrHeader is the answer to a header field that may not be set: its name is no
 // token, its value has control characters, or the engine writes it itself.
 var ErrHeader = errors.New("callbacks: this header field may not be set")
+
+// ErrProtocol is the answer to SelectProtocol of a subprotocol that the client did
+// not offer, or that the vhost does not have.
+var ErrProtocol = errors.New("callbacks: no such subprotocol on offer")

@@ -28,10 +28,15 @@ const (
 
 	// NoFin says that pieces of the same message follow.
 	NoFin Kind = 0x40
+	// Uncompressed sends a message as it is, also where Protocol.Deflate would
+	// compress it: what is encrypted, or compressed already, gains nothing, and a
+	// secret beside text of the peer's choosing can be guessed by its length. On the
+	// first piece it is for the whole message. It is not libwebsockets'.
+	Uncompressed Kind = 0x10
 )
 
 // Base returns k without its flags.
-func (k Kind) Base() Kind { return k &^ NoFin }
+func (k Kind) Base() Kind { return k &^ (NoFin | Uncompressed) }
 
 // Fin tells whether k ends its message.
 func (k Kind) Fin() bool { return k&NoFin == 0 }

@@ -1,6 +1,11 @@
 package callbacks
 
-import "github.com/penstock-go/penstock/codec"
+import (
+	"time"
+
+	"github.com/penstock-go/penstock/codec"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
+)
 
 // Callback handles the events of every session of a protocol. s is valid until
 // WSIDestroy returns, and only on its own loop; in is valid until the callback
@@ -35,6 +40,31 @@ type Protocol struct {
 	// of bytes. WriteText and WriteBinary send a message, which are the same to
 	// it; WriteRaw sends bytes past it.
 	Codec codec.Codec
+	// Deflate lets WebSockets of this protocol compress their messages with
+	// permessage-deflate (RFC 7692): a server agrees to it when a client offers it, a
+	// client offers it. nil does neither. MaxMessage and the engine's limits are for
+	// the messages as they were before compression.
+	Deflate *deflate.Config
+	// Origins are the origins (RFC 6454) whose pages may open a WebSocket here, such
+	// as "https://example.com" or "https://*.example.com:8443", for any name below;
+	// "same" is the one that the request's Host names. A request with another Origin
+	// is refused with 403, one without an Origin field comes from no browser and
+	// passes. Empty takes every origin.
+	Origins []string
+	// SendQueue is how many bytes may wait to be sent on one WebSocket or raw session;
+	// 0 leaves it to the engine's limits.
+	SendQueue int
+	// Overflow is what becomes of a message that SendQueue, or the engine's, has no
+	// room for.
+	Overflow Overflow
+	// PingInterval is the silence after which a WebSocket is sent a ping, HangupTimeout
+	// the silence after which it is given up, CloseTimeout how long the peer may take
+	// to answer a close frame. 0 leaves each to the engine's limits, a negative value
+	// is none. Session.SetLiveness changes the first two for one session.
+	PingInterval, HangupTimeout, CloseTimeout time.Duration
+	// IdleTimeout ends a WebSocket with 1001 when no message has come or gone for so
+	// long; pings do not count. 0 does not.
+	IdleTimeout time.Duration
 	// RetainHead keeps the head of the handshake readable for as long as a
 	// WebSocket lives, at the price of its size in memory. Otherwise
 	// Session.Request is nil after Established has returned.

@@ -94,8 +94,9 @@ const (
 	// subprotocol, empty for none, and Session.Request has the head. An
 	// *http1.Error refuses with its status, any other error with 403.
 	FilterProtocolConnection Reason = 20
-	// ConfirmExtensionOkay asks whether the extension named by in may be used; an
-	// error declines it. It is raised when extensions are negotiated.
+	// ConfirmExtensionOkay asks whether the extension named by in,
+	// "permessage-deflate", may be used, which the client has offered and
+	// Protocol.Deflate allows; an error declines it, and the handshake goes on.
 	ConfirmExtensionOkay Reason = 25
 	// AddHeaders is the time for Session.AddHeader on the 101. An error refuses
 	// with 500.
@@ -131,11 +132,13 @@ const (
 	ClientHTTPBindProtocol Reason = 85
 	// Connecting comes when a connection is about to be made. An error fails it.
 	Connecting Reason = 105
-	// ClientConfirmExtensionSupported asks whether the extension named by in may
-	// be offered; an error does not. It is raised when extensions are negotiated.
+	// ClientConfirmExtensionSupported asks whether the extension named by in,
+	// "permessage-deflate", may be offered, which Protocol.Deflate allows; an error
+	// does not.
 	ClientConfirmExtensionSupported Reason = 26
-	// WSExtDefaults is the time to choose the options of an extension. It is raised
-	// when extensions are negotiated.
+	// WSExtDefaults is the time to choose the options of the extension named by in,
+	// which is about to be offered: Session.Deflate has them. An error fails the
+	// connection.
 	WSExtDefaults Reason = 39
 	// ClientAppendHandshakeHeader is the time for Session.AddHeader on the
 	// request. An error fails the connection.
@@ -163,6 +166,13 @@ const (
 	// ClientClosed says that an established client WebSocket is gone;
 	// Session.CloseStatus and Err tell how. The error is ignored.
 	ClientClosed Reason = 75
+	// ClientRetrying says that a client waits until it is connected again, by its
+	// RetryPolicy: after an attempt that has failed, or, as the second reason of a new
+	// session, because an established one has ended. in is the delay and the cause as
+	// text, "1.2s: dial tcp 192.0.2.1:80: connect: connection refused"; Session.Err
+	// has the cause. Connecting follows when the time has come. An error gives up.
+	// It is not libwebsockets'.
+	ClientRetrying Reason = 900
 	// ChildClosing tells a session that one it is the parent of
 	// (ClientConnectInfo.Parent) has ended. The error is ignored.
 	ChildClosing Reason = 69
@@ -309,6 +319,7 @@ var reasonNames = map[Reason]string{
 	ClientHTTPDropProtocol:               "ClientHTTPDropProtocol",
 	ClientConnectionError:                "ClientConnectionError",
 	ClientClosed:                         "ClientClosed",
+	ClientRetrying:                       "ClientRetrying",
 	ChildClosing:                         "ChildClosing",
 	EstablishedClientHTTP:                "EstablishedClientHTTP",
 	ReceiveClientHTTP:                    "ReceiveClientHTTP",

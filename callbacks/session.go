@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 )
 
 // Session is one HTTP or raw connection, or one WebSocket, server or client;
@@ -58,6 +59,12 @@ type Session interface {
 	// *http1.Error for a raw response that is none: bytes by WriteHTTP, without
 	// StartResponse before them, must begin with a status line.
 	Write(p []byte, kind Kind) error
+	// Send is Write that tells more: whether what was sent is on its way or waits, or
+	// was dropped by Protocol.Overflow, which to Write is no error.
+	Send(p []byte, kind Kind) (Outcome, error)
+	// WriteMessage is Send of a message that was prepared, and perhaps compressed, once
+	// for many sessions.
+	WriteMessage(m *Message) (Outcome, error)
 	// RequestWriteable asks for one ServerWriteable, ClientWriteable,
 	// HTTPWriteable or RawWriteable when the send queue is short enough to take
 	// more. Asking again before it comes changes nothing.
@@ -88,6 +95,35 @@ type Session interface {
 	// a normal end and while the session goes on.
 	Err() error
 
+	// SetLiveness replaces Protocol.PingInterval and HangupTimeout for this WebSocket,
+	// from now on; 0 leaves one as it is, a negative value is none.
+	SetLiveness(ping, hangup time.Duration)
+	// RTT is how long the peer took to answer the last of the engine's pings, which
+	// come when it is silent for PingInterval; 0 before there was one.
+	RTT() time.Duration
+	// Extensions is what was agreed on in Sec-WebSocket-Extensions, as in the server's
+	// response; "" if nothing was.
+	Extensions() string
+	// Deflate is, in WSExtDefaults only, what is about to be offered: a copy of
+	// Protocol.Deflate that is this session's to change. nil otherwise.
+	Deflate() *deflate.Config
+
+	// Subscribe makes a WebSocket, server or client, receive what is published to a
+	// topic, until Unsubscribe or its end. Subscribing twice is subscribing once.
+	// ErrRole if it is no WebSocket that is open.
+	Subscribe(topic string) error
+	// Unsubscribe undoes it. What was published before is still sent.
+	Unsubscribe(topic string) error
+	// Publish sends m to every subscriber of topic in the engine, itself included if
+	// it is one, by way of Config.Broker. m is encoded once. Whoever is on the same
+	// loop gets it in the order of the calls, with what they Write between; the others
+	// get it in the order of the session's calls. A subscriber that has no room for it
+	// is treated by its Protocol.Overflow and holds up nobody. ErrKind if m is no whole
+	// text or binary message.
+	Publish(topic string, m *Message) error
+	// PublishToOthers is Publish to every subscriber but this session.
+	PublishToOthers(topic string, m *Message) error
+
 	// Kind is that of the message being received: WriteText or WriteBinary. For a
 	// piece of a message it is what sends just that piece on: with NoFin if more
 	// follow, and WriteContinuation if it is not the first.
@@ -108,6 +144,10 @@ type Session interface {
 	// ClientFilterPreEstablish, ClientEstablished and ClientConnectionError; nil
 	// otherwise.
 	Response() *http1.Response
+	// SelectProtocol chooses the subprotocol, in HTTPConfirmUpgrade: one that the
+	// client has offered and the vhost has, or "" for none. Without it the client's
+	// order decides. ErrProtocol if it is another one, ErrRole at another time.
+	SelectProtocol(name string) error
 	// AddHeader adds a field to the response that is about to be sent, or in
 	// AddHeaders to the 101, or in ClientAppendHandshakeHeader to the request.
 	// ErrHeader refuses malformed ones and those that the engine writes.

@@ -149,6 +149,11 @@ func (v *Vhost) check() error {
 		case names[p.Name]:
 			return configErrorf("two protocols %q", p.Name)
 		}
+		if p.Deflate != nil {
+			if err := p.Deflate.Validate(); err != nil {
+				return configErrorf("protocol %q: %w", p.Name, err)
+			}
+		}
 		names[p.Name] = true
 	}
 	if v.RawProtocol != "" && !names[v.RawProtocol] {

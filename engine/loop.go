@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 	"github.com/penstock-go/penstock/internal/invariant"
 	"github.com/penstock-go/penstock/reactor"
 )
@@ -26,6 +27,12 @@ type loop struct {
 	// sealed with, and the records. The first may be in hand when the others are used.
 	plain, joined, sealed []byte
 
+	// Compression's, see ws_deflate.go.
+	agreements         map[terms]*agreement
+	compressors        [10]*deflate.Compressor // by level
+	inflater           deflate.Inflater
+	inflated, deflated []byte
+
 	laters     []*session            // want role.settle
 	writeables []*session            // want a Writeable callback
 	spare      []*session            // the other half of each list while it is walked
@@ -43,7 +50,8 @@ type loop struct {
 }
 
 func newLoop(e *Engine, r *reactor.Loop) *loop {
-	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(), clients: make(map[*session]struct{})}
+	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(),
+		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement)}
 	r.Shared = l
 	r.AfterEvent = l.afterEvent
 	return l

@@ -8,6 +8,7 @@ import (
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 	"github.com/penstock-go/penstock/reactor"
 	"github.com/penstock-go/penstock/tlsbridge"
 )
@@ -33,7 +34,8 @@ type dialRole struct {
 	resp    http1.Response
 	refusal *http1.Response // a copy of a response that was no good
 	interim int
-	bound   bool // WSClientBindProtocol has been raised
+	offered *deflate.Config // nil if compression was not
+	bound   bool            // WSClientBindProtocol has been raised
 	early   early
 	alarm   reactor.Timer
 }
@@ -132,11 +134,16 @@ func (d *dialRole) connected(s *session) {
 		return
 	}
 	d.key = ws.NewKey()
-	s.commit(d.appendRequest(s.begin()))
+	extension, err := d.offer(s, nil)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.commit(d.appendRequest(s.begin(), extension))
 	s.deadlineIn(s.l.e.limits.HandshakeTimeout)
 }
 
-func (d *dialRole) appendRequest(b []byte) []byte {
+func (d *dialRole) appendRequest(b, extension []byte) []byte {
 	path := d.info.Path
 	if path == "" {
 		path = "/"
@@ -163,7 +170,7 @@ func (d *dialRole) appendRequest(b []byte) []byte {
 	for _, f := range d.info.Header {
 		b = http1.AppendField(b, f.Name, f.Value)
 	}
-	return http1.AppendEnd(append(b, d.extra...))
+	return http1.AppendEnd(append(append(b, extension...), d.extra...))
 }
 
 func (d *dialRole) addHeader(name, value string) error {
@@ -191,12 +198,16 @@ func (d *dialRole) receive(s *session, b []byte) (int, error) {
 		return n, nil
 	}
 	name, err := d.checkResponse()
+	var a *agreement
+	if err == nil {
+		a, err = d.extension(s)
+	}
 	if err != nil {
 		d.refusal = new(http1.Response)
 		d.resp.CopyTo(d.refusal)
 		return 0, err
 	}
-	return n, d.establish(s, name)
+	return n, d.establish(s, name, a)
 }
 
 // checkResponse holds the answer against RFC 6455 4.1 and returns the subprotocol.
@@ -218,14 +229,12 @@ func (d *dialRole) checkResponse() (protocol string, err error) {
 		return fail("the response is not that of RFC 6455 4.2.2")
 	case chosen && !slices.Contains(d.info.protocols(), string(name)):
 		return fail("the server chose a subprotocol that was not offered")
-	case f.Count("Sec-WebSocket-Extensions") > 0:
-		return fail("the server chose an extension that was not offered")
 	}
 	return string(name), nil
 }
 
 // establish opens the WebSocket.
-func (d *dialRole) establish(s *session, name string) error {
+func (d *dialRole) establish(s *session, name string, a *agreement) error {
 	if err := d.rebind(s, name); err != nil {
 		return err
 	}
@@ -238,7 +247,7 @@ func (d *dialRole) establish(s *session, name string) error {
 		return nil
 	}
 	s.setWriteLimits()
-	s.openWS()
+	s.openWS(a)
 	s.tellOrFail(callbacks.ClientEstablished, nil)
 	d.early.deliver()
 	if s.l.draining && s.state == stateOpen {

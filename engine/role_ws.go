@@ -35,10 +35,35 @@ const (
 //	                                     +--CloseTimeout--> abort
 type wsRole struct {
 	reader ws.Reader
-	msg    ws.Assembler
+	more   *wsMore
 	left   uint32        // of the send queue when closing last looked; 0 if it has not
 	code   ws.StatusCode // what ended it, 0 while it is open
 	flags  wsFlag
+}
+
+// wsMore is what few WebSockets need.
+type wsMore struct {
+	msg       ws.Assembler // of a message that comes in pieces
+	agreed    *agreement   // on compression
+	deflating *deflating
+}
+
+func (w *wsRole) extend() *wsMore {
+	if w.more == nil {
+		w.more = new(wsMore)
+	}
+	return w.more
+}
+
+// release gives back what a message in hand holds.
+func (w *wsRole) release() {
+	if w.more == nil {
+		return
+	}
+	w.more.msg.Release()
+	if w.more.deflating != nil {
+		w.more.deflating.stream.Release()
+	}
 }
 
 // controlMost is the longest payload of a control frame (RFC 6455 5.5).
@@ -51,11 +76,14 @@ type piece struct {
 	remaining    uint64
 }
 
-// openWS makes s a WebSocket.
-func (s *session) openWS() *wsRole {
+// openWS makes s a WebSocket, that compresses by a if there is one.
+func (s *session) openWS(a *agreement) *wsRole {
 	w := &wsRole{}
 	if s.isClient() {
 		w.reader.Side = ws.Client
+	}
+	if a != nil {
+		w.compresses(a)
 	}
 	s.become(w)
 	s.l.counters.websockets++
@@ -67,7 +95,10 @@ func (w *wsRole) receive(s *session, b []byte) (int, error) {
 	l := s.l
 	lim := ws.Limits{Frame: l.e.limits.Frame, Message: l.e.limits.Message}
 	if m := s.proto.MaxMessage; m > 0 {
-		lim.Message, lim.Frame = m, m
+		if lim.Frame == lim.Message || lim.Frame > m {
+			lim.Frame = m
+		}
+		lim.Message = m
 	}
 	n, err := w.reader.Receive(b, &lim, &l.event)
 	if err != nil {
@@ -101,42 +132,50 @@ func (w *wsRole) data(s *session, ev *ws.Event, limit int64) error {
 	if w.flags&wsClosed != 0 {
 		return nil // the program has closed; RFC 6455 5.5.1 lets us drop the rest
 	}
-	p := &s.l.piece
-	*p = piece{s: s, first: true, final: true}
-	reason := w.pick(callbacks.Receive, callbacks.ClientReceive)
-	if s.proto.RxBufferSize > 0 {
-		return w.pieces(s, ev, reason)
+	s.l.piece = piece{s: s, first: true, final: true}
+	whole := s.proto.RxBufferSize <= 0
+	switch {
+	case ev.Compressed && whole:
+		return w.inflated(s, ev, limit)
+	case ev.Compressed:
+		return w.inflatedPieces(s, ev, limit)
+	case !whole:
+		return w.pieces(s, piece{s: s, first: ev.First, final: ev.Final, remaining: ev.Remaining}, ev.Payload)
+	case ev.First && ev.Final:
+		return w.message(s, ev.Payload)
 	}
-	if ev.First && ev.Final {
-		s.l.counters.messagesIn++
-		return s.lend(reason, ev.Payload)
-	}
-	msg, done, err := w.msg.Add(ev, limit)
+	msg, done, err := w.extend().msg.Add(ev, limit)
 	if err != nil {
 		w.breach(s, err)
 	}
 	if !done {
 		return nil
 	}
-	s.l.counters.messagesIn++
-	err = s.lend(reason, msg)
-	w.msg.Release()
+	err = w.message(s, msg)
+	w.more.msg.Release()
 	return err
 }
 
-// pieces delivers a piece in parts of RxBufferSize.
-func (w *wsRole) pieces(s *session, ev *ws.Event, reason callbacks.Reason) error {
-	p, b := &s.l.piece, ev.Payload
-	p.first = ev.First
+// message delivers a whole message.
+func (w *wsRole) message(s *session, msg []byte) error {
+	s.l.counters.messagesIn++
+	return s.lend(w.pick(callbacks.Receive, callbacks.ClientReceive), msg)
+}
+
+// pieces delivers b, of which all tells what it is, in parts of RxBufferSize.
+func (w *wsRole) pieces(s *session, all piece, b []byte) error {
+	p := &s.l.piece
+	*p = all
 	for most := s.proto.RxBufferSize; ; p.first = false {
 		part := b[:min(len(b), most)]
 		b = b[len(part):]
-		p.final = ev.Final && len(b) == 0
-		p.remaining = ev.Remaining + uint64(len(b))
+		p.final = all.final && len(b) == 0
+		p.remaining = all.remaining + uint64(len(b))
 		if p.final {
 			s.l.counters.messagesIn++
 		}
-		if err := s.lend(reason, part); err != nil || len(b) == 0 || w.flags&wsClosed != 0 {
+		err := s.lend(w.pick(callbacks.Receive, callbacks.ClientReceive), part)
+		if err != nil || len(b) == 0 || w.flags&wsClosed != 0 {
 			return err
 		}
 	}
@@ -185,7 +224,7 @@ func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
 	}
 	w.flags |= wsClosed
 	if s.l.piece.s != s { // else the program has the message in hand; data releases it
-		w.msg.Release()
+		w.release()
 	}
 	b := s.begin()
 	if w.reader.Side == ws.Client {
@@ -318,7 +357,7 @@ func (w *wsRole) settle(*session) {}
 func (w *wsRole) goodbye(s *session) { w.closeWith(s, ws.StatusGoingAway, "") }
 
 func (w *wsRole) closed(s *session) {
-	w.msg.Release()
+	w.release()
 	s.l.counters.websockets--
 	if w.code == 0 {
 		w.code = ws.StatusAbnormalClosure

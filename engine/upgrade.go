@@ -4,6 +4,7 @@ import (
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 )
 
 // upgrade answers a request for a WebSocket (RFC 6455 4.2). It is the one place
@@ -33,14 +34,27 @@ func (h *httpRole) upgrade(s *session) bool {
 		return false
 	}
 	s.proto = h.wsProtocol(s, name)
-	if !h.ask(s, callbacks.WSServerBindProtocol, nil, 500) ||
-		!h.ask(s, callbacks.FilterProtocolConnection, []byte(name), 403) || !h.ask(s, callbacks.AddHeaders, nil, 500) {
+	a, ok := h.bind(s, name)
+	if !ok {
 		_ = s.tell(callbacks.WSServerDropProtocol, nil)
 		s.proto = nil
 		return false
 	}
-	h.accept(s, name)
+	h.accept(s, name, a)
 	return true
+}
+
+// bind asks the program, in libwebsockets' order, and agrees on compression.
+func (h *httpRole) bind(s *session, name string) (a *agreement, ok bool) {
+	if !h.ask(s, callbacks.WSServerBindProtocol, nil, 500) || !h.ask(s, callbacks.FilterProtocolConnection, []byte(name), 403) {
+		return nil, false
+	}
+	a, err := h.extension(s)
+	if err != nil {
+		h.refuse(s, err, 400)
+		return nil, false
+	}
+	return a, h.ask(s, callbacks.AddHeaders, nil, 500)
 }
 
 var (
@@ -93,13 +107,16 @@ func (h *httpRole) wsProtocol(s *session, name string) *callbacks.Protocol {
 
 // accept answers 101 and changes the role. The head stays readable while
 // Established runs, and for good if the protocol wants that.
-func (h *httpRole) accept(s *session, name string) {
+func (h *httpRole) accept(s *session, name string, a *agreement) {
 	key, _ := h.req.Header().Get("Sec-WebSocket-Key")
 	b := http1.AppendStatusLine(s.begin(), 101)
 	b = append(b, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(ws.AppendAccept(b, key), "\r\n"...)
 	if name != "" {
 		b = http1.AppendField(b, "Sec-WebSocket-Protocol", name)
+	}
+	if a != nil {
+		b = http1.AppendField(b, "Sec-WebSocket-Extensions", a.text)
 	}
 	b = append(b, h.extra...)
 	s.commit(http1.AppendEnd(b))
@@ -109,7 +126,7 @@ func (h *httpRole) accept(s *session, name string) {
 		h.req.CopyTo(s.ext.head)
 	}
 	s.setWriteLimits()
-	s.openWS()
+	s.openWS(a)
 	s.l.handshake = handshake{s: s, request: h.req}
 	s.tellOrFail(callbacks.Established, nil)
 	s.l.handshake = handshake{}
@@ -127,4 +144,5 @@ type handshake struct {
 	s        *session
 	request  *http1.Request
 	response *http1.Response
+	deflate  *deflate.Config // in WSExtDefaults
 }

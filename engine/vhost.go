@@ -32,6 +32,10 @@ func newVhost(cfg Vhost) (v *vhost, err error) {
 		v.suffix = rest
 	}
 	for _, p := range slices.Clone(cfg.Protocols) {
+		if p.Deflate != nil {
+			own := *p.Deflate
+			p.Deflate = &own
+		}
 		v.protocols = append(v.protocols, &p)
 		if p.Name != "" {
 			v.names = append(v.names, p.Name)

@@ -14,18 +14,28 @@ func (w *wsRole) write(s *session, p []byte, kind callbacks.Kind) error {
 	if err != nil {
 		return err
 	}
-	if err := s.room(len(p) + ws.MaxHeaderSize + closeRoom); err != nil {
+	need := len(p)
+	if w.agreed() != nil {
+		need = grown(need)
+	}
+	if err := s.room(need + ws.MaxHeaderSize + closeRoom); err != nil {
 		return err
 	}
-	if !op.IsControl() {
-		w.flags &^= wsSending
-		if !kind.Fin() {
-			w.flags |= wsSending
-		} else {
-			s.l.counters.messagesOut++
-		}
+	if op.IsControl() {
+		w.frame(s, op, true, false, p)
+		return nil
 	}
-	w.frame(s, op, kind.Fin(), p)
+	w.flags &^= wsSending
+	if !kind.Fin() {
+		w.flags |= wsSending
+	} else {
+		s.l.counters.messagesOut++
+	}
+	rsv1 := false
+	if w.agreed() != nil {
+		p, rsv1 = w.deflated(s, p, kind)
+	}
+	w.frame(s, op, kind.Fin(), rsv1, p)
 	return nil
 }
 
@@ -57,7 +67,7 @@ func (w *wsRole) opcode(kind callbacks.Kind, n int) (ws.OpCode, error) {
 		if n > controlMost {
 			return 0, callbacks.ErrTooLong
 		}
-		if kind == callbacks.WritePing {
+		if kind.Base() == callbacks.WritePing {
 			return ws.OpPing, nil
 		}
 		return ws.OpPong, nil
@@ -65,15 +75,18 @@ func (w *wsRole) opcode(kind callbacks.Kind, n int) (ws.OpCode, error) {
 	return 0, callbacks.ErrKind
 }
 
-func (w *wsRole) frame(s *session, op ws.OpCode, fin bool, p []byte) {
+func (w *wsRole) frame(s *session, op ws.OpCode, fin, rsv1 bool, p []byte) {
 	b := s.begin()
 	switch {
 	case w.reader.Side == ws.Client:
-		s.commit(ws.AppendMaskedFrame(b, op, fin, s.l.keys.Next(), p))
+		key := s.l.keys.Next()
+		b = append(ws.AppendMaskedHeader(b, op, fin, rsv1, key, len(p)), p...)
+		ws.MaskInPlace(b[len(b)-len(p):], key, 0)
+		s.commit(b)
 	case len(p) >= largeWrite:
-		s.commitWith(ws.AppendHeader(b, op, fin, false, len(p)), p)
+		s.commitWith(ws.AppendHeader(b, op, fin, rsv1, len(p)), p)
 	default:
-		s.commit(ws.AppendFrame(b, op, fin, p))
+		s.commit(append(ws.AppendHeader(b, op, fin, rsv1, len(p)), p...))
 	}
 }
 
@@ -81,6 +94,6 @@ func (w *wsRole) frame(s *session, op ws.OpCode, fin bool, p []byte) {
 // gets none: a pong may be left out for a later one (RFC 6455 5.5.3).
 func (w *wsRole) control(s *session, op ws.OpCode, p []byte) {
 	if w.flags&wsClosed == 0 && s.room(len(p)+ws.MaxHeaderSize) == nil {
-		w.frame(s, op, true, p)
+		w.frame(s, op, true, false, p)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 )
 
 // Write is a Session.Write that a callback made.
@@ -56,8 +57,21 @@ type Session struct {
 	// a test takes them away.
 	QueueMost int
 
-	// Writes are the writes that were taken.
+	// RoundTrip, Extension and Options are what RTT, Extensions and Deflate return.
+	RoundTrip time.Duration
+	Extension string
+	Options   *deflate.Config
+
+	// Writes are the writes that were taken, messages of WriteMessage too.
 	Writes []Write
+	// Topics are the topics subscribed to, in their order.
+	Topics []string
+	// Published is what was published.
+	Published []Published
+	// Ping and Hangup are those of SetLiveness.
+	Ping, Hangup time.Duration
+	// Subprotocol is that of SelectProtocol.
+	Subprotocol string
 	// Responses are the answers; more than one cannot be.
 	Responses []Response
 	// Header are the fields that were added.
@@ -78,6 +92,15 @@ type Session struct {
 }
 
 var _ callbacks.Session = (*Session)(nil)
+
+// Published is a message that a callback published.
+type Published struct {
+	// Topic and Message are as they were given.
+	Topic   string
+	Message *callbacks.Message
+	// ToOthers says that it was by PublishToOthers.
+	ToOthers bool
+}
 
 // NewSession returns a Session of p, from 192.0.2.1:1024.
 func NewSession(p callbacks.Protocol) *Session {

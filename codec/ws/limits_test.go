@@ -70,8 +70,46 @@ func TestLimitAtHeader(t *testing.T) {
 // than an int64.
 func TestLimitSumDoesNotOverflow(t *testing.T) {
 	lim := &Limits{Frame: math.MaxInt64, Message: math.MaxInt64}
-	if err := lim.check(math.MaxInt64, math.MaxInt64); err != ErrMessageTooBig {
+	if err := lim.check(math.MaxInt64, math.MaxInt64, false); err != ErrMessageTooBig {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// TestWhatIsCompressedMayGrow: what cannot be compressed is longer on the wire,
+// and whatever inflates to the limit must get through.
+func TestWhatIsCompressedMayGrow(t *testing.T) {
+	lim := &Limits{Message: 800}
+	for _, c := range []struct {
+		name   string
+		rsv1   bool
+		length int
+		want   error
+	}{
+		{"not compressed, of the limit", false, 800, nil},
+		{"not compressed, over it", false, 801, ErrFrameTooBig},
+		{"compressed, an eighth and 64 bytes over it", true, 800 + 100 + 64, nil},
+		{"compressed, and more", true, 800 + 100 + 65, ErrFrameTooBig},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var ev Event
+			r := Reader{Compression: true}
+			if _, err := r.Receive(AppendMaskedHeader(nil, OpText, true, c.rsv1, testKey, c.length), lim, &ev); err != c.want {
+				t.Errorf("in one frame: %v", err)
+			}
+			r = Reader{Compression: true}
+			first := AppendMaskedHeader(nil, OpText, false, c.rsv1, testKey, 1)
+			if _, err := r.Receive(append(first, 'a'), lim, &ev); err != nil {
+				t.Fatal(err)
+			}
+			_, err := r.Receive(AppendMaskedHeader(nil, OpContinuation, true, false, testKey, c.length-1), lim, &ev)
+			if (err == nil) != (c.want == nil) {
+				t.Errorf("in two frames: %v", err)
+			}
+		})
+	}
+	huge := &Limits{Frame: math.MaxInt64, Message: math.MaxInt64}
+	if err := huge.check(1<<61, 1<<61, true); err != nil {
+		t.Errorf("no limit to speak of: %v", err)
 	}
 }
 

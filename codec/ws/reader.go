@@ -120,7 +120,7 @@ func (r *Reader) whole(b []byte, lim *Limits, ev *Event) (n int, err error) {
 	}
 	length := int(b[1]) - bitMask // negative without the mask bit
 	n = 6 + length
-	if length < 0 || length > maxControl || n > len(b) || lim.check(uint64(length), 0) != nil {
+	if length < 0 || length > maxControl || n > len(b) || lim.check(uint64(length), 0, false) != nil {
 		return 0, nil
 	}
 	p := b[6:n:n]
@@ -149,7 +149,8 @@ func (r *Reader) header(b []byte, lim *Limits) (n int, err error) {
 		return 0, nil
 	}
 	if b[0]&bitControl == 0 {
-		if err := lim.check(length, r.total); err != nil {
+		compressed := b[0]&bitRSV1 != 0 || r.op != 0 && r.compressed
+		if err := lim.check(length, r.total, compressed); err != nil {
 			return r.fail(err)
 		}
 	}

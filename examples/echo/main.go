@@ -10,7 +10,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 	"github.com/penstock-go/penstock/engine"
 )
 
@@ -45,19 +45,20 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	most := f.Int64("max-message", 64<<20, "longest WebSocket message, in bytes; 0 is no limit")
 	cert := f.String("cert", "", "certificate `file`, PEM or DER: speak https and wss")
 	key := f.String("key", "", "its private key's `file`, if it is not in the same")
-	deflate := f.Bool("deflate", false, "compress messages: not yet")
+	compress := f.Bool("deflate", false, "compress messages, if the client can")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if *deflate {
-		return errors.New("echo: -deflate is not supported yet")
+	protocol := callbacks.Protocol{Name: "echo-protocol", Callback: echo}
+	if *compress {
+		protocol.Deflate = &deflate.Config{}
 	}
 	e, err := engine.New(engine.Config{
 		Loops:  *loops,
 		Limits: limits(*most),
 		Vhosts: []engine.Vhost{{
 			Listen:    []string{"tcp://" + *addr},
-			Protocols: []callbacks.Protocol{{Name: "echo-protocol", Callback: echo}},
+			Protocols: []callbacks.Protocol{protocol},
 			TLS:       secure(*cert, *key),
 		}},
 	})

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 	"github.com/penstock-go/penstock/engine"
 )
 
@@ -37,6 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	echo := f.Bool("echo", false, "send back what arrives, instead of printing it")
 	insecure := f.Bool("insecure", false, "accept any certificate of a wss server")
 	ca := f.String("ca", "", "`file` of the authorities to trust, instead of the system's")
+	compress := f.Bool("deflate", false, "offer to compress messages")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -51,10 +53,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	c := &client{out: out, message: *message, echo: *echo, done: done}
+	local := callbacks.Protocol{Callback: c.callback}
+	if *compress {
+		local.Deflate = &deflate.Config{}
+	}
 	e, err := engine.New(engine.Config{
 		Loops:  1,
 		Limits: engine.Limits{Message: mostMessage, SendQueue: 2*mostMessage + 1<<20},
-		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: c.callback}}, ClientTLS: &engine.ClientTLS{CAFile: *ca}}},
+		Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{local}, ClientTLS: &engine.ClientTLS{CAFile: *ca}}},
 	})
 	if err != nil {
 		return err

@@ -32,9 +32,6 @@ type Config struct {
 	// Threshold is the length in bytes of the shortest message to compress;
 	// 0 means DefaultThreshold. 1 compresses all but empty ones.
 	Threshold int
-	// Limit is the longest message to take, in bytes after inflating; 0 means
-	// ws.DefaultMessageLimit. A longer one is ws.ErrMessageTooBig (1009).
-	Limit int64
 	// Server is what to allow of the server's messages, and Client of the
 	// client's. The peer may agree on less, and a server that is asked for no
 	// takeover need not heed it.
@@ -76,8 +73,6 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("deflate: level %d is not in 0 to 9", c.Level)
 	case c.Threshold < 0:
 		return fmt.Errorf("deflate: threshold %d is negative", c.Threshold)
-	case c.Limit < 0:
-		return fmt.Errorf("deflate: limit %d is negative", c.Limit)
 	case !c.Server.valid():
 		return fmt.Errorf("deflate: server window of %d bits is not in 8 to 15", c.Server.WindowBits)
 	case !c.Client.valid():

@@ -239,11 +239,10 @@ func TestValidate(t *testing.T) {
 		ok     bool
 	}{
 		{Config{}, true},
-		{Config{Level: 9, Threshold: 1, Limit: 1, Server: Direction{true, 8}, Client: Direction{true, 15}}, true},
+		{Config{Level: 9, Threshold: 1, Server: Direction{true, 8}, Client: Direction{true, 15}}, true},
 		{Config{Level: 10}, false},
 		{Config{Level: -1}, false},
 		{Config{Threshold: -1}, false},
-		{Config{Limit: -1}, false},
 		{Config{Server: Direction{WindowBits: 7}}, false},
 		{Config{Client: Direction{WindowBits: 16}}, false},
 	} {
