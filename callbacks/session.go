@@ -73,8 +73,8 @@ type Session interface {
 	// socket.
 	Buffered() int
 	// PauseReading leaves arriving bytes in the kernel: TCP holds the peer back. A
-	// peer that goes meanwhile is noticed only when reading goes on, and what is
-	// left of a piece in hand (Protocol.RxBufferSize) is still delivered.
+	// peer that goes meanwhile is noticed only when reading goes on. What a piece of
+	// a compressed message has inflated to is still delivered (Protocol.RxBufferSize).
 	PauseReading()
 	// ResumeReading undoes it.
 	ResumeReading()

@@ -100,6 +100,7 @@ func (w *wsRole) receive(s *session, b []byte) (int, error) {
 		}
 		lim.Message = m
 	}
+	lim.Piece = s.proto.RxBufferSize
 	n, err := w.reader.Receive(b, &lim, &l.event)
 	if err != nil {
 		w.breach(s, err)

@@ -34,7 +34,7 @@ var again = []func(*testing.T){
 	TestUpgrade, TestRetainHead, TestUpgradeRefusals, TestSubprotocols, TestGluedFrame, TestPieces,
 	TestMessagesAreWholeWhateverTheFragments, TestWriteKinds, TestCloseHandshake, TestBreachesOfTheProtocol,
 	TestCloseThenText, TestEveryPingIsAnswered, TestHandles, TestErrorOfAPostEndsTheSession, TestSlowReader,
-	TestPeerThatNeverReads, TestTimerAndPause, TestTxPacketSizeDeliversAll,
+	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
 }
 
 // noAgain are those that do not, and why.

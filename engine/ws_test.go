@@ -481,6 +481,31 @@ func TestTimerAndPause(t *testing.T) {
 	p.wantFrames("1 1", "1 tick", "1 2", "1 tick")
 }
 
+// TestPauseBetweenPieces: a program that takes messages in pieces can pause behind
+// each of them, also within a frame that has arrived whole.
+func TestPauseBetweenPieces(t *testing.T) {
+	paused := false // on the one loop
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{RxBufferSize: 2,
+		Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+			switch r {
+			case callbacks.Receive:
+				if paused {
+					return s.Close(ws.StatusInternalError, "delivered while paused")
+				}
+				paused = true
+				s.PauseReading()
+				s.SetTimer(0)
+				return s.Write(in, s.Kind())
+			case callbacks.Timer:
+				paused = false
+				s.ResumeReading()
+			}
+			return nil
+		}})})
+	p, _ := v.upgrade(t)
+	p.frame(ws.OpText, true, "abcdef").wantFrames("1+ ab", "0+ cd", "0 ef")
+}
+
 func TestTxPacketSizeDeliversAll(t *testing.T) {
 	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{TxPacketSize: 100, Callback: echoWS})})
 	p, _ := v.upgrade(t)

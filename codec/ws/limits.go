@@ -20,6 +20,18 @@ type Limits struct {
 	// Message is the longest message in bytes, the sum of its frames; 0 means
 	// DefaultMessageLimit.
 	Message int64
+	// Piece is the longest payload of one Data event in bytes: a longer one is
+	// reported in pieces, by as many calls of Receive. 0 means no limit, as for
+	// messages that are compressed, whose pieces have other lengths once inflated.
+	Piece int
+}
+
+// piece returns how much of n bytes are reported at once.
+func (l *Limits) piece(n int) int {
+	if l == nil || l.Piece <= 0 {
+		return n
+	}
+	return min(n, l.Piece)
 }
 
 // check tells whether a data frame of length bytes may continue a message of

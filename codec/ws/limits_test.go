@@ -1,7 +1,9 @@
 package ws
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -110,6 +112,49 @@ func TestWhatIsCompressedMayGrow(t *testing.T) {
 	huge := &Limits{Frame: math.MaxInt64, Message: math.MaxInt64}
 	if err := huge.check(1<<61, 1<<61, true); err != nil {
 		t.Errorf("no limit to speak of: %v", err)
+	}
+}
+
+// TestPiece: a payload is reported in pieces of at most so much, each by a call
+// of its own, however it arrives.
+func TestPiece(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		in   []byte
+		want []string
+	}{
+		{"a message shorter than a piece", masked(OpText, true, "ab"), []string{"ab first final 0"}},
+		{"of a piece", masked(OpText, true, "abc"), []string{"abc first final 0"}},
+		{"longer", masked(OpText, true, "abcdefgh"), []string{"abc first 5", "def 2", "gh final 0"}},
+		{"in two frames", join(masked(OpText, false, "abcd"), masked(OpContinuation, true, "ef")),
+			[]string{"abc first 1", "d 0", "ef final 0"}},
+		{"a ping stays whole", masked(OpPing, true, "abcdefgh"), []string{"abcdefgh 0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lim, r, ev := &Limits{Piece: 3}, Reader{}, Event{}
+			var got []string
+			for b := c.in; len(b) > 0; {
+				n, err := r.Receive(b, lim, &ev)
+				if err != nil || n == 0 {
+					t.Fatalf("%d bytes used: %v", n, err)
+				}
+				b = b[n:]
+				if ev.Kind == None {
+					continue
+				}
+				line := string(ev.Payload)
+				if ev.First {
+					line += " first"
+				}
+				if ev.Final {
+					line += " final"
+				}
+				got = append(got, fmt.Sprint(line, " ", ev.Remaining))
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }
 

@@ -98,7 +98,7 @@ func (r *Reader) Receive(b []byte, lim *Limits, ev *Event) (n int, err error) {
 			return 0, err
 		}
 	}
-	m, err := r.payload(b[n:], ev)
+	m, err := r.payload(b[n:], lim, ev)
 	if err != nil {
 		r.phase = ended
 		return 0, err
@@ -120,7 +120,7 @@ func (r *Reader) whole(b []byte, lim *Limits, ev *Event) (n int, err error) {
 	}
 	length := int(b[1]) - bitMask // negative without the mask bit
 	n = 6 + length
-	if length < 0 || length > maxControl || n > len(b) || lim.check(uint64(length), 0, false) != nil {
+	if length < 0 || length > maxControl || n > len(b) || length > lim.piece(length) || lim.check(uint64(length), 0, false) != nil {
 		return 0, nil
 	}
 	p := b[6:n:n]
@@ -185,9 +185,12 @@ func (r *Reader) begin(b0 byte, length uint64, key uint32) {
 	r.total += length
 }
 
-// payload takes what b has of the current frame's payload.
-func (r *Reader) payload(b []byte, ev *Event) (n int, err error) {
+// payload takes what b has of the current frame's payload, or one piece of it.
+func (r *Reader) payload(b []byte, lim *Limits, ev *Event) (n int, err error) {
 	n = len(b)
+	if r.frame&bitControl == 0 && !r.compressed {
+		n = lim.piece(n)
+	}
 	if uint64(n) >= r.remaining {
 		n = int(r.remaining)
 		r.phase = atHeader
