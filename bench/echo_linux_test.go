@@ -85,10 +85,13 @@ func TestAnswers(t *testing.T) {
 		{Name: "wss, 1 MiB, 4 in flight", Args: wss, Load: load.Config{Mode: load.WSS, Size: 1 << 20, Conns: 4, Depth: 4}},
 		{Name: "TLS 1.2", Args: wss, Load: load.Config{Mode: load.WSS, Size: 64 << 10, Conns: 4, TLS: load.TLS{Version: tls.VersionTLS12}}},
 		{Name: "https", Args: wss, Load: load.Config{Mode: load.HTTPS, Path: "/plain", Conns: 10, Depth: 4}},
+		{Name: "wsz", Args: append(ws, "-deflate"), Load: load.Config{Mode: load.WSZ, Size: 1000, Conns: 10}},
+		{Name: "wsz, 60 KiB, 4 in flight", Args: append(ws, "-deflate"), Load: load.Config{Mode: load.WSZ, Size: 60 << 10, Conns: 4, Depth: 4}},
 		{Name: "http", Args: ws, Load: load.Config{Mode: load.HTTP, Path: "/plain", Conns: 10}},
 		{Name: "http, pipelined", Args: ws, Load: load.Config{Mode: load.HTTP, Path: "/plain", Conns: 10, Depth: 16}},
 		{Name: "floor", Args: []string{floor, "-addr", "{addr}"}, Load: load.Config{Mode: load.Raw, Size: 70 << 10, Conns: 10, Depth: 4}},
 		{Name: "floor, http", Args: []string{floor, "-addr", "{addr}", "-http"}, Load: load.Config{Mode: load.HTTP, Conns: 10, Depth: 16}},
+		{Name: "floor, to all", Args: []string{floor, "-addr", "{addr}", "-fan"}, Load: load.Config{Mode: load.RawFan, Size: 1000, Conns: 100}},
 	} {
 		t.Run(e.Name, func(t *testing.T) {
 			all, err := versus.Run([]versus.Entrant{e}, plan)

@@ -9,6 +9,18 @@
 //		-server 'gorilla=gorilla -addr {addr} -cert {cert} -key {key}' \
 //		-server 'penstock=echo -addr {addr} -loops 1 -cert {cert} -key {key}'
 //
+//	compare -mode wsz -conns 200 -size 1024 \
+//		-server 'gws=gws -addr {addr} -deflate' \
+//		-server 'penstock=echo -addr {addr} -loops 1 -deflate'
+//	compare -mode fan -conns 5000 -size 1024 \
+//		-server 'floor:rawfan=floor -addr {addr} -fan' \
+//		-server 'gws=gws -addr {addr} -fan' \
+//		-server 'penstock=penstock -addr {addr} -fan'
+//
+// wsz is a compressed echo, with -takeover of messages that may refer to those
+// before. fan and fanz are broadcasts, plain and compressed: what one connection
+// sends comes back on all, and a message is one of these arrivals.
+//
 // {cert} and {key} are files with a certificate made for the occasion; -tls and
 // -groups narrow what the connections offer. A mode behind a server's name is its own instead of -mode. A raw server among
 // others that speak WebSocket gets as many bytes as they.
@@ -38,10 +50,11 @@ func main() {
 func run(args []string, stdout io.Writer) error {
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	c := load.Config{}
-	mode := f.String("mode", "ws", "ws, wss, http, https or raw")
+	mode := f.String("mode", "ws", "ws, wss, wsz, fan, fanz, http, https, raw or rawfan")
 	f.IntVar(&c.Conns, "conns", 100, "connections")
 	f.IntVar(&c.Size, "size", 64, "payload `bytes` of a message")
 	f.IntVar(&c.Depth, "depth", 1, "messages in flight on each connection")
+	f.BoolVar(&c.Takeover, "takeover", false, "let messages of wsz refer to those before")
 	f.StringVar(&c.Path, "path", "", "what http gets, /plain if empty, or where ws shakes hands, each also over TLS")
 	c.TLS.Flags(f)
 	rounds := f.Int("rounds", 7, "measurements of each server")
@@ -93,11 +106,14 @@ func parse(v string) (e versus.Entrant, err error) {
 
 // configFor is c for a server that may have a mode of its own.
 func configFor(own load.Mode, c load.Config) load.Config {
-	if own == load.Raw && c.Mode.Plain() == load.WS {
+	switch {
+	case own == load.Raw && c.Mode.Plain() == load.WS:
 		c.Size = load.WireSize(c.Size)
+	case own == load.RawFan && c.Mode.Plain() == load.WS:
+		c.Size = load.AnswerSize(c.Size)
 	}
 	if own != "" {
-		c.Mode = own
+		c.Mode, c.Takeover = own, false
 	}
 	return c
 }

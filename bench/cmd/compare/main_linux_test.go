@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -19,10 +20,22 @@ func TestServerFlag(t *testing.T) {
 	}
 }
 
-// TestRawGetsAsManyBytes: what the others get as a masked frame.
+// TestRawGetsAsManyBytes: what the others get as a masked frame, or if all get it,
+// what they are sent.
 func TestRawGetsAsManyBytes(t *testing.T) {
-	c := configFor(load.Raw, load.Config{Mode: load.WS, Size: 64})
-	if c.Mode != load.Raw || c.Size != 64+6 {
-		t.Errorf("%+v", c)
+	ws := load.Config{Mode: load.WS, Size: 64}
+	for _, c := range []struct {
+		name string
+		own  load.Mode
+		of   load.Config
+		want load.Config
+	}{
+		{"an echo", load.Raw, ws, load.Config{Mode: load.Raw, Size: 64 + 6}},
+		{"a broadcast", load.RawFan, load.Config{Mode: load.Fan, Size: 1024}, load.Config{Mode: load.RawFan, Size: 1024 + 4}},
+		{"no takeover", load.WS, load.Config{Mode: load.WSZ, Size: 64, Takeover: true}, ws},
+	} {
+		if got := configFor(c.own, c.of); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 }

@@ -6,6 +6,8 @@
 //
 //	floor -addr A        sends back what it reads
 //	floor -addr A -http  answers every empty line with a fixed response
+//	floor -addr A -fan   sends what it reads to all connections that have sent
+//	                     something, but back the first that each of them sends
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -32,12 +35,13 @@ const (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
 	http := flag.Bool("http", false, "answer requests")
+	fan := flag.Bool("fan", false, "send to all")
 	flag.Parse()
 	to, err := netip.ParseAddrPort(*addr)
 	if err != nil {
 		log.Fatal(err)
 	}
-	f := &floor{buf: make([]byte, readBuffer)}
+	f := &floor{buf: make([]byte, readBuffer), fan: *fan}
 	if *http {
 		f.answers = bytes.Repeat([]byte(response), readBuffer/len("GET / HTTP/1.1\r\n\r\n"))
 	}
@@ -50,6 +54,9 @@ type floor struct {
 	buf             []byte
 	answers         []byte       // the response as often as one read can ask for it; nil to echo
 	matched         [maxFD]uint8 // by descriptor, how much of an empty line has come
+	fan             bool
+	all             []int       // who gets what is read, if all do
+	joined          [maxFD]bool // by descriptor, whether it is one of them
 }
 
 func (f *floor) run(addr netip.AddrPort) (err error) {
@@ -100,7 +107,10 @@ func (f *floor) ready(fd int) {
 	switch {
 	case errno == unix.EAGAIN:
 	case errno != 0 || n == 0:
+		f.all = slices.DeleteFunc(f.all, func(other int) bool { return other == fd })
 		_ = unix.Close(fd)
+	case f.fan:
+		f.publish(fd, f.buf[:n])
 	case f.answers == nil:
 		send(fd, f.buf[:n])
 	default:
@@ -118,7 +128,20 @@ func (f *floor) accept() {
 		return
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	f.matched[fd] = 0
+	f.matched[fd], f.joined[fd] = 0, false
+}
+
+// publish is for all, once fd is one of them.
+func (f *floor) publish(fd int, b []byte) {
+	if !f.joined[fd] {
+		f.joined[fd] = true
+		f.all = append(f.all, fd)
+		send(fd, b)
+		return
+	}
+	for _, to := range f.all {
+		send(to, b)
+	}
 }
 
 const emptyLine = "\r\n\r\n"

@@ -2,39 +2,11 @@ package load
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 )
-
-// Mode is what travels.
-type Mode string
-
-const (
-	// Raw sends Size bytes and waits for as many.
-	Raw Mode = "raw"
-	// WS sends masked binary messages of Size bytes and waits for their echo.
-	WS Mode = "ws"
-	// WSS is WS over TLS.
-	WSS Mode = "wss"
-	// HTTP gets Path.
-	HTTP Mode = "http"
-	// HTTPS is HTTP over TLS.
-	HTTPS Mode = "https"
-)
-
-// overTLS maps the modes with TLS to what they carry.
-var overTLS = map[Mode]Mode{WSS: WS, HTTPS: HTTP}
-
-// Secure tells that there is TLS.
-func (m Mode) Secure() bool { return overTLS[m] != "" }
-
-// Plain is the mode without its TLS.
-func (m Mode) Plain() Mode {
-	if m.Secure() {
-		return overTLS[m]
-	}
-	return m
-}
 
 // Config says what to send where.
 type Config struct {
@@ -46,8 +18,11 @@ type Config struct {
 	Conns int
 	// Size is a message's payload in bytes. HTTP does not use it.
 	Size int
-	// Depth is how many messages a connection has in flight; 0 means 1.
+	// Depth is how many messages a connection has in flight; 0 means 1, and Fan has
+	// no more.
 	Depth int
+	// Takeover lets messages of WSZ refer to those before them.
+	Takeover bool
 	// Path is what HTTP gets and where WS shakes hands; "" means "/".
 	Path string
 	// TLS is what WSS and HTTPS offer.
@@ -67,10 +42,14 @@ func (c Config) withDefaults() (Config, error) {
 		c.Path = "/"
 	}
 	switch {
-	case c.Mode.Plain() != Raw && c.Mode.Plain() != WS && c.Mode.Plain() != HTTP:
-		return c, fmt.Errorf("load: no mode %q; there are raw, ws, wss, http and https", c.Mode)
-	case c.Mode == Raw && c.Size < 1 || c.Size < 0:
+	case c.Mode.Plain() == "":
+		return c, fmt.Errorf("load: no mode %q; there are %s", c.Mode, slices.Sorted(maps.Keys(modes)))
+	case c.Size < c.Mode.smallest():
 		return c, fmt.Errorf("load: a message of %d bytes", c.Size)
+	case c.Mode.Fans() && c.Depth > 1:
+		return c, fmt.Errorf("load: mode %s has one message in flight, not %d", c.Mode, c.Depth)
+	case c.Takeover && c.Mode != WSZ:
+		return c, fmt.Errorf("load: mode %s has no takeover", c.Mode)
 	case c.Conns > maxConns || c.Depth > maxDepth || c.Conns*c.Depth*c.Size > maxTotal:
 		return c, fmt.Errorf("load: %d connections x %d messages x %d bytes are too much", c.Conns, c.Depth, c.Size)
 	case !c.Addr.Addr().Is4():
@@ -87,6 +66,8 @@ type Result struct {
 	Elapsed time.Duration
 	// CPU is what the server's clock advanced meanwhile.
 	CPU time.Duration
+	// Received is how many bytes came within Elapsed, above TLS.
+	Received int
 	// Latency is how long the answers took.
 	Latency Histogram
 }
@@ -98,6 +79,11 @@ func (r *Result) PerMessage() time.Duration {
 
 // NanosPerMessage is PerMessage without rounding.
 func (r *Result) NanosPerMessage() float64 { return float64(r.CPU) / float64(max(r.Messages, 1)) }
+
+// ReceivedPerMessage is the length of an answer on the wire.
+func (r *Result) ReceivedPerMessage() float64 {
+	return float64(r.Received) / float64(max(r.Messages, 1))
+}
 
 // Rate is how many messages were answered in a second.
 func (r *Result) Rate() float64 { return float64(r.Messages) / r.Elapsed.Seconds() }

@@ -3,46 +3,48 @@
 package load
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 )
 
 // conn is one connection with its messages in flight.
 type conn struct {
-	x     *exchange
-	wire  wire
-	out   []byte          // the request as often as may be in flight
-	sent  []time.Duration // when each of those was sent, a ring
-	fd    int
-	id    int
-	owed  int  // bytes to send
-	off   int  // of out, where they start
-	at    int  // bytes of the answer in hand that have come
-	seq   int  // answers so far
-	wait  int  // messages not answered yet
-	full  bool // the socket takes no more for now
-	armed bool // watched for writing
+	out     *outgoing
+	replies replies
+	wire    wire
+	sent    []time.Duration // when each of those in flight was sent, a ring
+	fd      int
+	id      int
+	owed    int  // bytes to send
+	off     int  // of out, where they start
+	asked   int  // messages so far
+	seq     int  // answers so far
+	wait    int  // answers that have not come yet
+	full    bool // the socket takes no more for now
+	armed   bool // watched for writing
 }
 
-func newConn(w wire, fd, id, depth int, x *exchange) *conn {
-	return &conn{x: x, wire: w, out: bytes.Repeat(x.request, depth), sent: make([]time.Duration, depth), fd: fd, id: id}
-}
-
-// ask sends n more messages, or owes what the socket does not take.
-func (c *conn) ask(n int, now time.Duration) error {
+// expect counts n more answers that were asked for.
+func (c *conn) expect(n int, now time.Duration) {
 	for range n {
 		c.sent[(c.seq+c.wait)%len(c.sent)] = now
 		c.wait++
 	}
-	c.owed += n * len(c.x.request)
+}
+
+// ask sends n more messages, or owes what the socket does not take.
+func (c *conn) ask(n int) error {
+	for range n {
+		c.owed += c.out.size(c.asked)
+		c.asked++
+	}
 	return c.write()
 }
 
 // write sends what is owed, as far as the socket takes it.
 func (c *conn) write() error {
 	for c.owed > 0 {
-		n, err := c.wire.write(c.out[c.off:min(len(c.out), c.off+c.owed)])
+		n, err := c.wire.write(c.out.bytes[c.off:min(len(c.out.bytes), c.off+c.owed)])
 		if err != nil {
 			return fmt.Errorf("load: connection %d: %w", c.id, err)
 		}
@@ -50,7 +52,7 @@ func (c *conn) write() error {
 			break
 		}
 		c.owed -= n
-		c.off = (c.off + n) % len(c.x.request)
+		c.off = c.out.wrap(c.off + n)
 	}
 	sent, err := c.wire.flush()
 	if err != nil {
@@ -61,16 +63,17 @@ func (c *conn) write() error {
 }
 
 // read takes what has come and returns how many answers are complete.
-func (c *conn) read(buf []byte, now time.Duration, h *Histogram) (done int, err error) {
+func (c *conn) read(buf []byte, now time.Duration, r *Result) (done int, err error) {
 	for more := true; more; {
 		var n int
 		if n, more, err = c.wire.read(buf); err != nil {
 			return done, fmt.Errorf("load: connection %d: %w", c.id, err)
 		}
-		answers, err := c.take(buf[:n], now, h)
+		r.Received += n
+		answers, err := c.take(buf[:n], now, &r.Latency)
 		done += answers
 		if err != nil {
-			return done, err
+			return done, fmt.Errorf("load: connection %d: %w", c.id, err)
 		}
 	}
 	return done, nil
@@ -80,18 +83,17 @@ func (c *conn) read(buf []byte, now time.Duration, h *Histogram) (done int, err 
 func (c *conn) take(b []byte, now time.Duration, h *Histogram) (done int, err error) {
 	for len(b) > 0 {
 		if c.wait == 0 {
-			return done, fmt.Errorf("load: connection %d: %d bytes that nothing asked for: %.80q", c.id, len(b), b)
+			return done, fmt.Errorf("%d bytes that nothing asked for: %.80q", len(b), b)
 		}
-		n := min(len(b), len(c.x.reply)-c.at)
-		if !c.x.matches(c.at, b[:n], c.seq%sampleEvery == 0) {
-			return done, fmt.Errorf("load: connection %d: answer %d is not as expected: %.80q at byte %d", c.id, c.seq, b[:n], c.at)
+		n, whole, err := c.replies.take(b, c.seq)
+		if err != nil {
+			return done, err
 		}
 		b = b[n:]
-		if c.at += n; c.at < len(c.x.reply) {
+		if !whole {
 			break
 		}
 		h.Add(now - c.sent[c.seq%len(c.sent)])
-		c.at = 0
 		c.seq++
 		c.wait--
 		done++

@@ -23,14 +23,18 @@ const patience = 10 * time.Second
 // ephemeral ports of one are about 28,000, some of them in TIME_WAIT.
 const connsPerAddress = 5000
 
-// open makes connection i ready for messages.
-func open(c *Config, i int) (fd int, w wire, err error) {
+// open makes connection i ready for messages. extensions is what its handshake has
+// agreed upon.
+func open(c *Config, i int) (fd int, w wire, extensions string, err error) {
 	fd, link, err := dial(c, i)
 	if err != nil {
-		return -1, nil, err
+		return -1, nil, "", err
 	}
 	if c.Mode.Plain() == WS {
-		err = shakeHands(link, c)
+		extensions, err = shakeHands(link, c)
+	}
+	if err == nil && c.Mode.Fans() {
+		err = greet(link, c.Mode)
 	}
 	if err == nil {
 		w, err = link.wire()
@@ -38,7 +42,7 @@ func open(c *Config, i int) (fd int, w wire, err error) {
 	if err != nil {
 		unix.Close(fd)
 	}
-	return fd, w, err
+	return fd, w, extensions, err
 }
 
 // dial connects connection i, with TLS where the mode has it.
@@ -87,24 +91,52 @@ func connectAll(fd int, to unix.Sockaddr) error {
 }
 
 // shakeHands opens a WebSocket. The key and its answer are those of RFC 6455 1.3.
-func shakeHands(l link, c *Config) error {
+func shakeHands(l link, c *Config) (extensions string, err error) {
 	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", c.Path, c.Addr)
-	if _, err := l.Write(request); err != nil {
-		return err
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n", c.Path, c.Addr)
+	if offer := c.offer(); offer != "" {
+		request = fmt.Appendf(request, "Sec-WebSocket-Extensions: %s\r\n", offer)
+	}
+	if _, err := l.Write(append(request, "\r\n"...)); err != nil {
+		return "", err
 	}
 	head, err := readHead(l)
 	if err != nil {
-		return err
+		return "", err
 	}
 	resp, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), len(head)), nil)
 	switch {
 	case err != nil:
-		return err
+		return "", err
 	case resp.StatusCode != http.StatusSwitchingProtocols:
-		return fmt.Errorf("the handshake was answered with %s", resp.Status)
+		return "", fmt.Errorf("the handshake was answered with %s", resp.Status)
 	case resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=":
-		return errors.New("the handshake was answered with another key")
+		return "", errors.New("the handshake was answered with another key")
+	}
+	return resp.Header.Get("Sec-WebSocket-Extensions"), nil
+}
+
+// greet waits until the server has this connection among those that it sends to
+// all: it has if it answers something that comes behind the handshake. That is a
+// ping, or without frames a byte.
+func greet(l link, m Mode) error {
+	if m.Plain() == Raw {
+		b := []byte{0}
+		if _, err := l.Write(b); err != nil {
+			return err
+		}
+		_, err := l.Read(b)
+		return err
+	}
+	if _, err := l.Write(appendFrame(nil, pingFrame, nil, true)); err != nil {
+		return err
+	}
+	pong := make([]byte, 2)
+	if _, err := io.ReadFull(l, pong); err != nil {
+		return err
+	}
+	if pong[0] != pongFrame || pong[1] != 0 {
+		return fmt.Errorf("a ping was answered with %x", pong)
 	}
 	return nil
 }

@@ -1,12 +1,18 @@
 // Package load drives a server from one thread with many connections, in a closed
 // loop: every connection keeps a fixed number of messages in flight and sends the
-// next one when an answer is complete.
+// next one when an answer is complete; or one connection sends to all, and again
+// when all have it.
 //
 //	Open   dial.go      connect, and the handshakes
 //	       tls.go       what is offered to a server with TLS
-//	       exchange.go  what is sent and what has to come back, in each mode
+//	       dialogue.go  what a connection sends and has to get back, in each mode:
+//	       exchange.go  the same again and again,
+//	       text.go      or text that differs,
+//	       extension.go compressed, if the server agrees
 //	Run    load.go      the event loop: warm up, measure, wait for the last answers
 //	       conn.go      one connection: bytes out, bytes in, checked
+//	       outgoing.go  the bytes it sends
+//	       framed.go    the frames it gets, if they differ
 //	       wire.go      the socket below it
 //	       secure.go    the socket with crypto/tls on it
 //	       hist.go      latencies

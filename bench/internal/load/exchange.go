@@ -56,6 +56,25 @@ func (x *exchange) spanMatches(s span, at int, b []byte) bool {
 	return from >= to || bytes.Equal(b[from-at:to-at], x.reply[from:to])
 }
 
+// fixed is the stream of an exchange's answers.
+type fixed struct {
+	*exchange
+	at int // bytes of the answer in hand that have come
+}
+
+// take compares.
+func (f *fixed) take(b []byte, k int) (n int, done bool, err error) {
+	n = min(len(b), len(f.reply)-f.at)
+	if !f.matches(f.at, b[:n], k%sampleEvery == 0) {
+		return n, false, fmt.Errorf("answer %d is not as expected: %.80q at byte %d", k, b[:n], f.at)
+	}
+	if f.at += n; f.at < len(f.reply) {
+		return n, false, nil
+	}
+	f.at = 0
+	return n, true, nil
+}
+
 // exchangeFor makes the messages of connection i; http is what was learnt from
 // the server.
 func (c *Config) exchangeFor(i int, http *exchange) *exchange {
@@ -63,7 +82,7 @@ func (c *Config) exchangeFor(i int, http *exchange) *exchange {
 	case HTTP:
 		return http
 	case WS:
-		return echoed(appendFrame(nil, payload(i, c.Size), true), appendFrame(nil, payload(i, c.Size), false))
+		return echoed(appendFrame(nil, binaryFrame, payload(i, c.Size), true), appendFrame(nil, binaryFrame, payload(i, c.Size), false))
 	}
 	p := payload(i, c.Size)
 	return echoed(p, p)
@@ -88,35 +107,6 @@ func payload(i, size int) []byte {
 		p[k] = mark[k&3] + byte(k>>2)
 	}
 	return p
-}
-
-// WireSize is the length of a masked frame with size bytes of payload.
-func WireSize(size int) int { return len(appendFrame(nil, make([]byte, size), true)) }
-
-// appendFrame appends a whole binary message (RFC 6455 5.2).
-func appendFrame(dst, p []byte, masked bool) []byte {
-	bit := byte(0)
-	if masked {
-		bit = 0x80
-	}
-	dst = append(dst, 0x82)
-	switch n := len(p); {
-	case n < 126:
-		dst = append(dst, bit|byte(n))
-	case n <= 0xffff:
-		dst = binary.BigEndian.AppendUint16(append(dst, bit|126), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, bit|127), uint64(n))
-	}
-	if !masked {
-		return append(dst, p...)
-	}
-	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
-	dst = append(dst, key[:]...)
-	for i, c := range p {
-		dst = append(dst, c^key[i&3])
-	}
-	return dst
 }
 
 // learn gets c.Path once, by way of net/http, and takes its answer for the model

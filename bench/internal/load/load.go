@@ -26,6 +26,8 @@ type Load struct {
 	result  Result
 	asking  bool // every answer is followed by another message
 	waiting int  // messages in flight
+
+	extensions string
 }
 
 const (
@@ -55,23 +57,29 @@ func Open(c Config) (*Load, error) {
 }
 
 func (l *Load) connect() (err error) {
-	var model *exchange
+	d := dialogues{cfg: &l.cfg}
 	if l.cfg.Mode.Plain() == HTTP {
-		if model, err = learn(&l.cfg); err != nil {
+		if d.model, err = learn(&l.cfg); err != nil {
 			return err
 		}
 	}
 	for i := range l.cfg.Conns {
-		fd, w, err := open(&l.cfg, i)
+		fd, w, extensions, err := open(&l.cfg, i)
 		if err != nil {
 			return fmt.Errorf("load: connection %d: %w", i, err)
 		}
-		l.conns = append(l.conns, newConn(w, fd, i, l.cfg.Depth, l.cfg.exchangeFor(i, model)))
+		c := &conn{wire: w, fd: fd, id: i, sent: make([]time.Duration, l.cfg.Depth)}
+		l.conns = append(l.conns, c)
+		if err := d.agree(i, extensions); err != nil {
+			return fmt.Errorf("load: connection %d: %w", i, err)
+		}
+		c.out, c.replies = d.of(i)
 		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
 		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
 			return os.NewSyscallError("epoll_ctl", err)
 		}
 	}
+	l.extensions = d.terms.header
 	return nil
 }
 
@@ -93,6 +101,9 @@ func (l *Load) TLS() string {
 	}
 	return ""
 }
+
+// Extensions is what the server has agreed upon in Sec-WebSocket-Extensions.
+func (l *Load) Extensions() string { return l.extensions }
 
 // Run keeps every connection busy for warm and then for measured, and waits for
 // the last answers. server is read at both ends of the measured time.
@@ -128,9 +139,11 @@ func (l *Load) now() time.Duration { return time.Since(l.base) }
 // begin sends the first messages.
 func (l *Load) begin() error {
 	l.asking = true
+	if l.cfg.Mode.Fans() {
+		return nil // turn does
+	}
 	for _, c := range l.conns {
-		l.waiting += l.cfg.Depth
-		if err := c.ask(l.cfg.Depth, l.now()); err != nil {
+		if err := l.ask(c, l.cfg.Depth, l.now()); err != nil {
 			return err
 		}
 		if err := l.watch(c); err != nil {
@@ -140,9 +153,26 @@ func (l *Load) begin() error {
 	return nil
 }
 
-// until turns the loop for d.
+// publisher is the connection that sends, where one sends to all.
+const publisher = 0
+
+// publish sends a message that comes back on all connections.
+func (l *Load) publish() error {
+	now := l.now()
+	for _, c := range l.conns {
+		c.expect(1, now)
+	}
+	l.waiting += len(l.conns)
+	from := l.conns[publisher]
+	if err := from.ask(1); err != nil {
+		return err
+	}
+	return l.watch(from)
+}
+
+// until turns the loop for d, and where one sends to all, until all have it.
 func (l *Load) until(d time.Duration) error {
-	for end := l.now() + d; l.now() < end; {
+	for end := l.now() + d; l.now() < end || l.cfg.Mode.Fans() && l.waiting > 0; {
 		if err := l.turn(); err != nil {
 			return err
 		}
@@ -166,6 +196,11 @@ func (l *Load) drain() error {
 
 // turn handles what is ready.
 func (l *Load) turn() error {
+	if l.cfg.Mode.Fans() && l.waiting == 0 && l.asking {
+		if err := l.publish(); err != nil {
+			return err
+		}
+	}
 	n, err := l.ready()
 	if err != nil {
 		return err
@@ -211,17 +246,23 @@ func (l *Load) serve(c *conn, events uint32) error {
 	return l.watch(c)
 }
 
-// read takes answers and sends as many messages.
+// read takes answers and sends as many messages, or has turn send one to all.
 func (l *Load) read(c *conn) error {
 	now := l.now()
-	done, err := c.read(l.buf, now, &l.result.Latency)
+	done, err := c.read(l.buf, now, &l.result)
 	l.result.Messages += done
 	l.waiting -= done
-	if err != nil || done == 0 || !l.asking {
+	if err != nil || done == 0 || !l.asking || l.cfg.Mode.Fans() {
 		return err
 	}
-	l.waiting += done
-	return c.ask(done, now)
+	return l.ask(c, done, now)
+}
+
+// ask sends n more messages and waits for their answers.
+func (l *Load) ask(c *conn, n int, now time.Duration) error {
+	l.waiting += n
+	c.expect(n, now)
+	return c.ask(n)
 }
 
 // watch asks for writability while the socket is full.

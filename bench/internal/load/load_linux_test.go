@@ -137,7 +137,7 @@ func TestFrames(t *testing.T) {
 		{65536, []byte{0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0}},
 	} {
 		p := payload(3, c.size)
-		b := appendFrame(nil, p, true)
+		b := appendFrame(nil, binaryFrame, p, true)
 		if !bytes.HasPrefix(b, c.head) || len(b) != len(c.head)+4+c.size || WireSize(c.size) != len(b) {
 			t.Errorf("%d bytes: the frame begins with %x and has %d bytes", c.size, b[:min(len(b), 14)], len(b))
 			continue

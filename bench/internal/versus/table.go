@@ -13,7 +13,8 @@ import (
 // Table writes the series as Markdown, with ratios to the first of them. On a
 // machine that others use too, the ratio of the best rounds is the steadier one:
 // what disturbs a round makes it dearer. What the servers have agreed upon for TLS
-// comes below, as another cipher is another amount of work.
+// and for compression comes below, as another cipher is another amount of work, and
+// so are smaller answers.
 func Table(w io.Writer, all []*Series) {
 	fmt.Fprintln(w, "| server | CPU us/message | min-max | ratio | min-max | best/best | busy | messages/s | p50 us | p99 us |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
@@ -26,6 +27,9 @@ func Table(w io.Writer, all []*Series) {
 	for _, s := range all {
 		if s.TLS != "" {
 			fmt.Fprintf(w, "\n%s: %s\n", s.Name, s.TLS)
+		}
+		if s.Extensions != "" {
+			fmt.Fprintf(w, "\n%s: %s, %.0f bytes an answer\n", s.Name, s.Extensions, s.Of((*load.Result).ReceivedPerMessage).Median)
 		}
 	}
 }

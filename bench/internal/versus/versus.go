@@ -37,6 +37,8 @@ type Series struct {
 	Name string
 	// TLS is what its connections have agreed upon, if anything.
 	TLS string
+	// Extensions is what they have agreed upon of WebSocket's, if anything.
+	Extensions string
 	// Rounds has a result for each round.
 	Rounds []*load.Result
 }
@@ -92,7 +94,7 @@ func (s *Series) measure(c load.Config, p Plan, server *proc.Server) error {
 	if err != nil {
 		return err
 	}
-	s.TLS = l.TLS()
+	s.TLS, s.Extensions = l.TLS(), l.Extensions()
 	s.Rounds = append(s.Rounds, r)
 	return nil
 }

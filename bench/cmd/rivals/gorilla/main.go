@@ -1,6 +1,7 @@
 // Command gorilla is an echo server on net/http and gorilla/websocket, with
 // nothing but their defaults: WebSocket on any path, and GET /plain, with TLS if
-// there is a certificate.
+// there is a certificate, and with -deflate compressed, which the library does
+// without takeover and at level 1.
 package main
 
 import (
@@ -20,6 +21,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:7681", "`address` to listen on")
 	cert := flag.String("cert", "", "TLS certificate `file`; no TLS if empty")
 	key := flag.String("key", "", "TLS key `file`")
+	flag.BoolVar(&upgrader.EnableCompression, "deflate", false, "compress")
 	flag.Parse()
 	inspect.Start()
 	http.HandleFunc("/", echo)

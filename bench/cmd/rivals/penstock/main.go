@@ -1,6 +1,10 @@
 // Command penstock is the echo server of the examples once more, for what that
 // one has no use for: it counts its goroutines when asked, and writes a profile
 // of itself.
+//
+//	penstock -deflate                       permessage-deflate, as Config's zero value sets it
+//	penstock -deflate -takeover -window 12  messages refer to those before, at most 2^12 bytes back
+//	penstock -fan                           sends each message to all, by a topic
 package main
 
 import (
@@ -14,6 +18,7 @@ import (
 
 	"github.com/penstock-go/penstock/bench/internal/inspect"
 	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 	"github.com/penstock-go/penstock/engine"
 )
 
@@ -23,11 +28,32 @@ func main() {
 	cert := flag.String("cert", "", "TLS certificate `file`; no TLS if empty")
 	key := flag.String("key", "", "TLS key `file`")
 	profile := flag.String("cpuprofile", "", "`file` for a profile of the whole run")
+	deflates := flag.Bool("deflate", false, "compress")
+	takeover := flag.Bool("takeover", false, "compress with what was sent before")
+	window := flag.Uint("window", 15, "`bits` of both sides' windows")
+	level := flag.Int("level", 0, "how hard to compress; 0 is the library's choice")
+	fans := flag.Bool("fan", false, "send to all")
 	flag.Parse()
+	p := callbacks.Protocol{Name: "echo-protocol", Callback: echo}
+	if *fans {
+		p.Callback = fan
+	}
+	if *deflates {
+		d := deflate.Direction{Takeover: *takeover, WindowBits: uint8(*window)}
+		p.Deflate = &deflate.Config{Level: *level, Server: d, Client: d}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	inspect.Start()
-	if err := run(ctx, *addr, *loops, secure(*cert, *key), *profile); err != nil {
+	err := run(ctx, engine.Config{
+		Loops: *loops,
+		Vhosts: []engine.Vhost{{
+			Listen:    []string{"tcp://" + *addr},
+			TLS:       secure(*cert, *key),
+			Protocols: []callbacks.Protocol{p},
+		}},
+	}, *profile)
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -39,15 +65,8 @@ func secure(cert, key string) *engine.ServerTLS {
 	return &engine.ServerTLS{CertFile: cert, KeyFile: key}
 }
 
-func run(ctx context.Context, addr string, loops int, tls *engine.ServerTLS, profile string) error {
-	e, err := engine.New(engine.Config{
-		Loops: loops,
-		Vhosts: []engine.Vhost{{
-			Listen:    []string{"tcp://" + addr},
-			TLS:       tls,
-			Protocols: []callbacks.Protocol{{Name: "echo-protocol", Callback: echo}},
-		}},
-	})
+func run(ctx context.Context, c engine.Config, profile string) error {
+	e, err := engine.New(c)
 	if err != nil {
 		return err
 	}
@@ -75,6 +94,19 @@ func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		if string(s.Request().Path()) == "/plain" {
 			return s.Respond(200, "text/plain", hello)
 		}
+	}
+	return nil
+}
+
+// everyone is the topic of all who are connected.
+const everyone = "all"
+
+func fan(s callbacks.Session, r callbacks.Reason, in []byte) error {
+	switch r {
+	case callbacks.Established:
+		return s.Subscribe(everyone)
+	case callbacks.Receive:
+		return s.Publish(everyone, callbacks.NewMessage(in, s.Kind()))
 	}
 	return nil
 }
