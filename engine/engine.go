@@ -213,10 +213,7 @@ var ErrDrain = errors.New("engine: not every session had ended when time was up"
 
 // drain lets the sessions end.
 func (e *Engine) drain(r *reactor.Reactor) error {
-	r.StopListening()
-	for _, l := range e.loops {
-		_ = l.r.Post(reactor.Func(l.goodbye)) // a loop that died has no sessions
-	}
+	r.StopListening(func(l *reactor.Loop) { l.Shared.(*loop).goodbye() })
 	e.mu.Lock()
 	ctx := e.until
 	e.mu.Unlock()

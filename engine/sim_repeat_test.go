@@ -9,9 +9,6 @@ import (
 
 // A seed is worth nothing if it does not give the same run again.
 func TestSimSeedsRepeat(t *testing.T) {
-	if simCount < 600 {
-		t.Skip("with the race detector a shutdown is slow enough to post its letters to the loop in either of two batches")
-	}
 	overBoth(t, func(t *testing.T, over transport) {
 		sc := chaos
 		sc.over = over

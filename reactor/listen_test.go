@@ -247,13 +247,13 @@ func TestStopListeningKeepsConnections(t *testing.T) {
 	g.start()
 	c := dialTo(t, a)
 	checkEcho(t, c)
-	g.StopListening()
+	g.StopListening(nil)
 	if late, err := net.Dial("tcp4", a.String()); err == nil {
 		_ = late.Close()
 		t.Error("a connection was taken after StopListening")
 	}
 	checkEcho(t, c)
-	g.StopListening() // of nothing
+	g.StopListening(nil) // of nothing
 }
 
 func TestAnAdoptedListenerOutlivesItsOwner(t *testing.T) {

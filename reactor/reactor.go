@@ -118,9 +118,15 @@ func (r *Reactor) Start() {
 	}
 }
 
-// StopListening closes every listener. Connections stay.
-func (r *Reactor) StopListening() {
-	r.onEach(func(l *Loop) { l.stopListening() })
+// StopListening closes every listener and then calls then, if it is not nil, on
+// each loop, in the same letter. Connections stay.
+func (r *Reactor) StopListening(then func(*Loop)) {
+	r.onEach(func(l *Loop) {
+		l.stopListening()
+		if then != nil {
+			then(l)
+		}
+	})
 }
 
 // Drain waits until no connection and no dial attempt is left, or for ctx.

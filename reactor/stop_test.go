@@ -34,7 +34,7 @@ func TestStopTwiceIsOnce(t *testing.T) {
 	if err := g.Stop(); err != nil {
 		t.Errorf("error is %v", err)
 	}
-	g.StopListening()
+	g.StopListening(nil)
 	if err := g.Drain(context.Background()); err != nil {
 		t.Errorf("drain: %v", err)
 	}
@@ -250,7 +250,7 @@ func TestNewGivesBackWhatItTookWhenItFails(t *testing.T) {
 func TestDrainWaitsForConnections(t *testing.T) {
 	e := newEar(t)
 	g, c, peer := pair(t, Config{Loops: 2}, e)
-	g.StopListening()
+	g.StopListening(nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := g.Drain(ctx); err != context.Canceled {
