@@ -57,13 +57,17 @@ type Protocol struct {
 	// Overflow is what becomes of a message that SendQueue, or the engine's, has no
 	// room for.
 	Overflow Overflow
-	// PingInterval is the silence after which a WebSocket is sent a ping, HangupTimeout
-	// the silence after which it is given up, CloseTimeout how long the peer may take
-	// to answer a close frame. 0 leaves each to the engine's limits, a negative value
-	// is none. Session.SetLiveness changes the first two for one session.
+	// PingInterval is the silence after which a WebSocket is sent a ping, or up to a
+	// tenth less, differently for each session, so that many which were connected at
+	// once are not pinged at once; HangupTimeout is the silence after which it is given
+	// up, CloseTimeout how long the peer may take to answer a close frame. Any byte
+	// breaks a silence. While the session does not read (PauseReading) it knows of
+	// none. 0 leaves each to the engine's limits, a negative value is none.
+	// Session.SetLiveness changes the first two for one session.
 	PingInterval, HangupTimeout, CloseTimeout time.Duration
-	// IdleTimeout ends a WebSocket with 1001 when no message has come or gone for so
-	// long; pings do not count. 0 does not.
+	// IdleTimeout ends a WebSocket with 1001 and "idle" when no message, or piece of
+	// one, has come or gone for so long; pings and pongs do not count. Session.Err is
+	// the engine's ErrIdle then. 0 does not.
 	IdleTimeout time.Duration
 	// RetainHead keeps the head of the handshake readable for as long as a
 	// WebSocket lives, at the price of its size in memory. Otherwise

@@ -106,7 +106,8 @@ const (
 	// Receive is a message, or a piece of one; see Protocol.RxBufferSize. in may
 	// be changed.
 	Receive Reason = 6
-	// ReceivePong is a pong's payload.
+	// ReceivePong is a pong's payload: the answer to a ping of the program's, or one
+	// that nobody asked for. What answers the engine's own pings becomes Session.RTT.
 	ReceivePong Reason = 7
 	// ServerWriteable follows Session.RequestWriteable.
 	ServerWriteable Reason = 11
@@ -151,7 +152,7 @@ const (
 	// ClientReceive is a message, or a piece of one; see Protocol.RxBufferSize. in
 	// may be changed.
 	ClientReceive Reason = 8
-	// ClientReceivePong is a pong's payload.
+	// ClientReceivePong is the same for a client.
 	ClientReceivePong Reason = 9
 	// ClientWriteable follows Session.RequestWriteable.
 	ClientWriteable Reason = 10

@@ -96,10 +96,13 @@ type Session interface {
 	Err() error
 
 	// SetLiveness replaces Protocol.PingInterval and HangupTimeout for this WebSocket,
-	// from now on; 0 leaves one as it is, a negative value is none.
+	// from Established on; 0 leaves one as it is, a negative value is none. The silence
+	// so far counts. It does nothing to another session.
 	SetLiveness(ping, hangup time.Duration)
 	// RTT is how long the peer took to answer the last of the engine's pings, which
-	// come when it is silent for PingInterval; 0 before there was one.
+	// come when it is silent for PingInterval; 0 before there was one. What was waiting
+	// to be sent went first and is part of it, as is what the loop was busy with. If
+	// several pings went unanswered, it is the time since the first.
 	RTT() time.Duration
 	// Extensions is what was agreed on in Sec-WebSocket-Extensions, as in the server's
 	// response; "" if nothing was.

@@ -37,9 +37,19 @@ func (s *session) PublishToOthers(topic string, m *callbacks.Message) error {
 	return callbacks.ErrRole
 }
 
-func (s *session) SetLiveness(ping, hangup time.Duration) {}
+func (s *session) SetLiveness(ping, hangup time.Duration) {
+	s.l.assertHere()
+	if w, ok := s.role.(*wsRole); ok && s.state == stateOpen {
+		w.setSilence(s, ping, hangup)
+	}
+}
 
-func (s *session) RTT() time.Duration { return 0 }
+func (s *session) RTT() time.Duration {
+	if w, ok := s.role.(*wsRole); ok {
+		return time.Duration(w.rtt) * time.Microsecond
+	}
+	return 0
+}
 
 func (s *session) SelectProtocol(name string) error { return callbacks.ErrRole }
 

@@ -78,11 +78,16 @@ type Limits struct {
 	// handshakes leaves the loops a processor; more if keys are remote and slow. It
 	// cannot be without limit.
 	TLSHandshakeSteps int
+	// ControlFrames is how many pings and pongs one peer may send in a second, taken over
+	// ten seconds; 1008. The engine answers them without the program's doing, so that
+	// cannot limit them as it can messages. Default 1000, which costs a loop a few
+	// milliseconds a second at most, while an honest peer sends one now and then.
+	ControlFrames int
 	// CloseTimeout is how long the other side may take to answer a close frame once
 	// that has been sent, and a server to close after that. Default 5 s.
 	CloseTimeout time.Duration
-	// PingInterval is the silence after which a WebSocket is sent a ping. Default
-	// 30 s.
+	// PingInterval is the silence after which a WebSocket is sent a ping; see
+	// Protocol.PingInterval. Default 30 s.
 	PingInterval time.Duration
 	// HangupTimeout is the silence after which it is given up; 1006 for the
 	// program. Default 40 s.
@@ -123,6 +128,7 @@ func (l Limits) withDefaults() Limits {
 	if l.TLSHandshakeSteps <= 0 {
 		l.TLSHandshakeSteps = max(runtime.GOMAXPROCS(0)-1, 1)
 	}
+	length(&l.ControlFrames, 1000)
 	duration(&l.CloseTimeout, 5*time.Second)
 	duration(&l.PingInterval, 30*time.Second)
 	duration(&l.HangupTimeout, 40*time.Second)

@@ -40,6 +40,7 @@ type loop struct {
 	httpRoles  []*httpRole           // free
 	requests   []*http1.Request      // free
 	keys       *ws.MaskKeys
+	pingMark   [4]byte // begins the payload of the engine's own pings
 	date       date
 	handshake  handshake
 	roots      func() *x509.CertPool // Session.VerifyCerts; nil but in the callbacks that have it
@@ -52,6 +53,7 @@ type loop struct {
 func newLoop(e *Engine, r *reactor.Loop) *loop {
 	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(),
 		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement)}
+	l.pingMark = l.keys.Next()
 	r.Shared = l
 	r.AfterEvent = l.afterEvent
 	return l

@@ -10,12 +10,8 @@ import (
 	"github.com/penstock-go/penstock/codec/ws"
 )
 
-// ErrHangup ends a WebSocket whose peer has been silent for
-// Limits.HangupTimeout, also after a ping.
-var ErrHangup = errors.New("engine: the peer does not answer")
-
 // ErrCloseTimeout ends a WebSocket whose peer did not answer the close frame
-// within Limits.CloseTimeout.
+// within its CloseTimeout.
 var ErrCloseTimeout = errors.New("engine: the peer did not finish the close handshake")
 
 // wsFlag is a set of facts about a WebSocket.
@@ -25,6 +21,7 @@ const (
 	wsClosed   wsFlag = 1 << iota // our close frame is sent, nothing may follow it
 	wsPeerDone                    // the peer's close frame has come
 	wsSending                     // a fragmented message is being sent
+	wsIdles                       // the protocol has an IdleTimeout
 )
 
 // wsRole is a WebSocket, on either side:
@@ -36,9 +33,14 @@ const (
 type wsRole struct {
 	reader ws.Reader
 	more   *wsMore
-	left   uint32        // of the send queue when closing last looked; 0 if it has not
-	code   ws.StatusCode // what ended it, 0 while it is open
-	flags  wsFlag
+
+	// See liveness.go.
+	pinged    uint32 // when the first of our pings without an answer left, 0 for none; microseconds
+	rtt       uint32 // the last round trip's microseconds, 0 before there was one
+	allowance uint32 // of control frames: when it will be full again
+
+	code  ws.StatusCode // what ended it, 0 while it is open
+	flags wsFlag
 }
 
 // wsMore is what few WebSockets need.
@@ -46,6 +48,11 @@ type wsMore struct {
 	msg       ws.Assembler // of a message that comes in pieces
 	agreed    *agreement   // on compression
 	deflating *deflating
+
+	ping, hangup time.Duration // by SetLiveness; 0 for neither
+	moved        int64         // when a message, or some of one, came or went; with IdleTimeout only
+	leaving      bool          // the send queue was, when leaves last looked
+	left         uint32        // of the send queue when closing last looked; 0 if it has not
 }
 
 func (w *wsRole) extend() *wsMore {
@@ -87,7 +94,7 @@ func (s *session) openWS(a *agreement) *wsRole {
 	}
 	s.become(w)
 	s.l.counters.websockets++
-	s.deadlineIn(min(s.l.e.limits.PingInterval, s.l.e.limits.HangupTimeout))
+	w.begin(s)
 	return w
 }
 
@@ -110,14 +117,26 @@ func (w *wsRole) receive(s *session, b []byte) (int, error) {
 	case ws.Data:
 		err = w.data(s, ev, lim.Message)
 		l.piece.s = nil
-	case ws.Ping:
-		w.control(s, ws.OpPong, ev.Payload)
-	case ws.Pong:
-		err = s.lend(w.pick(callbacks.ReceivePong, callbacks.ClientReceivePong), ev.Payload)
+	case ws.Ping, ws.Pong:
+		err = w.peerControl(s, ev)
 	case ws.Close:
 		err = w.peerClose(s, ev)
 	}
 	return n, err
+}
+
+// peerControl answers a ping, and tells the program of a pong that answers none of
+// the engine's own pings.
+func (w *wsRole) peerControl(s *session, ev *ws.Event) error {
+	switch {
+	case !w.allowed(s):
+		w.breach(s, ErrControlFrames)
+	case ev.Kind == ws.Ping:
+		w.control(s, ws.OpPong, ev.Payload)
+	case !w.answers(s, ev.Payload):
+		return s.lend(w.pick(callbacks.ReceivePong, callbacks.ClientReceivePong), ev.Payload)
+	}
+	return nil
 }
 
 // pick chooses between the reasons of the two sides.
@@ -133,6 +152,7 @@ func (w *wsRole) data(s *session, ev *ws.Event, limit int64) error {
 	if w.flags&wsClosed != 0 {
 		return nil // the program has closed; RFC 6455 5.5.1 lets us drop the rest
 	}
+	w.moved(s)
 	s.l.piece = piece{s: s, first: true, final: true}
 	whole := s.proto.RxBufferSize <= 0
 	switch {
@@ -215,7 +235,7 @@ func (w *wsRole) done(s *session, err error) {
 		s.shut(nil)
 		return
 	}
-	s.deadlineIn(s.l.e.limits.CloseTimeout)
+	s.deadlineIn(s.closeTimeout())
 }
 
 // sendClose sends our close frame, once.
@@ -248,7 +268,7 @@ func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
 	w.sendClose(s, code, reason)
 	if w.flags&wsPeerDone == 0 && !again {
 		s.unpause(pauseUser) // or the peer's answer could not be seen
-		s.deadlineIn(s.l.e.limits.CloseTimeout)
+		s.deadlineIn(s.closeTimeout())
 	}
 }
 
@@ -312,41 +332,18 @@ func (w *wsRole) writeable(s *session) {
 	}
 }
 
-func (w *wsRole) timeout(s *session, now int64) {
-	lim := &s.l.e.limits
-	switch quiet := time.Duration(now - s.seen); {
-	case w.flags&wsClosed != 0 && w.flags&wsPeerDone != 0:
-		s.shut(nil)
-	case w.flags&wsClosed != 0:
-		w.closing(s)
-	case s.paused&pauseQueue != 0:
-		s.stalled(now)
-	case s.paused != 0:
-		s.seen = now // it is we who do not listen
-		s.deadlineIn(lim.PingInterval)
-	case quiet >= lim.HangupTimeout:
-		w.code = ws.StatusAbnormalClosure
-		s.abort(ErrHangup)
-	case quiet >= lim.PingInterval:
-		w.control(s, ws.OpPing, nil)
-		s.deadlineAt(min(s.seen+int64(lim.HangupTimeout), now+int64(lim.PingInterval)))
-	default:
-		s.deadlineAt(s.seen + int64(min(lim.PingInterval, lim.HangupTimeout)))
-	}
-}
-
 // closing judges a peer that has not answered our close frame. It has the time for
 // that from when it can have read the frame: until then, like every peer that is
 // being flushed, it only has to read.
 func (w *wsRole) closing(s *session) {
-	lim, pending := &s.l.e.limits, uint32(min(uint64(s.link.Pending()), math.MaxUint32))
-	was := w.left
-	w.left = pending
+	pending := uint32(min(uint64(s.link.Pending()), math.MaxUint32))
+	was := w.extend().left
+	w.more.left = pending
 	switch moved := s.link.Progressed(); {
 	case pending > 0 && (was == 0 || moved):
-		s.deadlineIn(lim.StallTimeout)
+		s.deadlineIn(s.l.e.limits.StallTimeout)
 	case pending == 0 && was > 0:
-		s.deadlineIn(lim.CloseTimeout)
+		s.deadlineIn(s.closeTimeout())
 	default:
 		w.because(s, ws.StatusAbnormalClosure, "")
 		s.abort(ErrCloseTimeout)

@@ -20,6 +20,8 @@ type script struct {
 	peer    func(p *peer)      // changes its manners
 	tls     func(*tls.Config)  // changes that of the engine and of the peer, if there is TLS
 	ops     []op
+
+	protocol func(*callbacks.Protocol) // changes those of the vhost, if set
 }
 
 // play runs s and returns the peer as it is at the end.
@@ -38,6 +40,11 @@ func (s script) play(t *testing.T, over transport) *peer {
 			cfg.Limits = s.limits
 			w.custom = s.program
 			w.calm = true
+			for i := range cfg.Vhosts[0].Protocols {
+				if s.protocol != nil {
+					s.protocol(&cfg.Vhosts[0].Protocols[i])
+				}
+			}
 			if s.tls != nil && w.tls != nil {
 				s.tls(w.tls.config)
 			}

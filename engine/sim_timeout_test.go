@@ -105,13 +105,14 @@ func TestNoTimeoutWhileARequestIsHeld(t *testing.T) {
 func TestPingThenHangup(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
 		var e end
+		var alive time.Duration
 		p := script{program: ending(&e), limits: Limits{PingInterval: 10 * time.Second, HangupTimeout: 25 * time.Second, HeaderTimeout: time.Second},
 			peer: func(p *peer) { p.scan = scanFrames },
 			ops: []op{sendNow(upgradeRequest), await("a ping", func(p *peer) bool { return p.frames.pings == 1 }),
-				wait(2 * time.Second), sendNow(clientFrame(0x8A, "")), // alive at 12 s
+				wait(2 * time.Second), do(func(p *peer) { alive = p.since() }), sendNow(clientFrame(0x8A, "")),
 				await("another", func(p *peer) bool { return p.frames.pings == 2 }), ended()}}.play(t, over)
-		if p.frames.pings != 3 || !about(p.over, 37*time.Second) || !p.end.Broken() {
-			t.Errorf("%d pings, over after %v, reset %v", p.frames.pings, p.over, p.end.Broken())
+		if p.frames.pings != 3 || !about(p.over, alive+25*time.Second) || !p.end.Broken() {
+			t.Errorf("%d pings, alive at %v, over after %v, reset %v", p.frames.pings, alive, p.over, p.end.Broken())
 		}
 		if e.why != callbacks.Closed || e.code != 1006 || !errors.Is(e.err, ErrHangup) {
 			t.Errorf("the program heard %+v", e)
@@ -173,6 +174,14 @@ func TestStallTimeout(t *testing.T) {
 // says, and returns how it ended and when.
 func connectTo(t *testing.T, over transport, limits Limits, a simnet.Answer, ops ...op) (e end, after time.Duration) {
 	t.Helper()
+	return connectAs(t, over, nothingMore, limits, a, ops...)
+}
+
+func nothingMore(callbacks.Session, callbacks.Reason, []byte) error { return nil }
+
+// connectAs is connectTo with a program.
+func connectAs(t *testing.T, over transport, program callbacks.Callback, limits Limits, a simnet.Answer, ops ...op) (e end, after time.Duration) {
+	t.Helper()
 	simulate(t, scenario{name: t.Name(), over: over, config: func(w *world, nc *simnet.Config, cfg *Config) {
 		nc.Faults, nc.Buffer = simnet.Faults{}, 1<<20
 		cfg.Limits = limits
@@ -187,6 +196,9 @@ func connectTo(t *testing.T, over transport, limits Limits, a simnet.Answer, ops
 		w.custom = func(s callbacks.Session, why callbacks.Reason, in []byte) error {
 			if why == callbacks.WSIDestroy {
 				after = time.Duration(w.net.Now() - int64(time.Hour))
+			}
+			if err := program(s, why, in); err != nil {
+				return err
 			}
 			return note(s, why, in)
 		}

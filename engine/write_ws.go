@@ -76,6 +76,9 @@ func (w *wsRole) opcode(kind callbacks.Kind, n int) (ws.OpCode, error) {
 }
 
 func (w *wsRole) frame(s *session, op ws.OpCode, fin, rsv1 bool, p []byte) {
+	if !op.IsControl() {
+		w.moved(s)
+	}
 	b := s.begin()
 	switch {
 	case w.reader.Side == ws.Client:
@@ -92,8 +95,10 @@ func (w *wsRole) frame(s *session, op ws.OpCode, fin, rsv1 bool, p []byte) {
 
 // control sends a ping or pong of the engine's own. A peer that does not read
 // gets none: a pong may be left out for a later one (RFC 6455 5.5.3).
-func (w *wsRole) control(s *session, op ws.OpCode, p []byte) {
-	if w.flags&wsClosed == 0 && s.room(len(p)+ws.MaxHeaderSize) == nil {
-		w.frame(s, op, true, false, p)
+func (w *wsRole) control(s *session, op ws.OpCode, p []byte) (sent bool) {
+	if w.flags&wsClosed != 0 || s.room(len(p)+ws.MaxHeaderSize) != nil {
+		return false
 	}
+	w.frame(s, op, true, false, p)
+	return true
 }
