@@ -1,0 +1,219 @@
+package conformance
+
+import (
+	"crypto/tls"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/internal/wstest"
+)
+
+// mode is how a program is run and spoken to.
+type mode struct {
+	tls        bool
+	deflate    bool // the program has -deflate
+	negotiated bool // and it is agreed on, also where a case does not need it
+}
+
+// String is the name of the mode's subtest.
+func (m mode) String() string {
+	name := "plain"
+	if m.tls {
+		name = "tls"
+	}
+	switch {
+	case m.negotiated:
+		return name + " negotiated"
+	case m.deflate:
+		return name + " deflate"
+	}
+	return name
+}
+
+// target is a program under test in one mode: a server that runs, or a client to be
+// run once for each connection.
+type target struct {
+	mode   mode
+	server *process
+	addr   string // the server's
+
+	cert   wstest.Certificate
+	listen net.Listener // for clients
+	own    *tls.Config  // of listen
+}
+
+var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// serve runs examples/echo.
+func serve(t *testing.T, m mode, args ...string) *target {
+	t.Helper()
+	g := &target{mode: m}
+	args = append([]string{"-addr", "127.0.0.1:0", "-loops", "2"}, args...)
+	if m.tls {
+		g.cert = wstest.MakeCertificate(t)
+		args = append(args, "-cert", g.cert.Cert, "-key", g.cert.Key)
+	}
+	if m.deflate {
+		args = append(args, "-deflate")
+	}
+	g.server = start(t, serverProgram, args...)
+	wstest.Eventually(t, "the server prints where it listens", func() bool {
+		g.addr = address.FindString(g.server.out.String())
+		return g.addr != "" || g.server.over()
+	})
+	if g.addr == "" {
+		t.Fatalf("%v\n%s", g.server.wait(), g.server.out.String())
+	}
+	return g
+}
+
+// listen waits for clients.
+func listen(t *testing.T, m mode) *target {
+	t.Helper()
+	g := &target{mode: m, listen: wstest.Listen(t)}
+	if m.tls {
+		g.cert = wstest.MakeCertificate(t)
+		pair, err := tls.LoadX509KeyPair(g.cert.Cert, g.cert.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.own = &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
+	return g
+}
+
+// knowsDeflate tells whether a program has the flag.
+func knowsDeflate(t *testing.T, folder string) bool {
+	t.Helper()
+	p := start(t, folder, "-h")
+	_ = p.wait() // flag.ErrHelp
+	help := p.out.String()
+	return strings.Contains(help, "-deflate") && !strings.Contains(help, "not yet")
+}
+
+// connect makes a connection with the program on which no HTTP was said.
+func (g *target) connect(t *testing.T) *peer {
+	t.Helper()
+	if g.server != nil {
+		if g.mode.tls {
+			return &peer{Conn: wstest.ConnectTLS(t, g.addr, g.cert.Trust), t: t, mode: g.mode}
+		}
+		return &peer{Conn: wstest.Connect(t, g.addr), t: t, mode: g.mode}
+	}
+	proc := start(t, clientProgram, g.clientArgs()...)
+	p := &peer{Conn: wstest.Accept(t, g.listen), t: t, mode: g.mode, client: proc}
+	if g.mode.tls {
+		secured := tls.Server(p.Conn.Conn, g.own)
+		if err := secured.Handshake(); err != nil {
+			t.Fatalf("%v\n%s", err, proc.out.String())
+		}
+		p.Conn.Conn = secured
+		p.R.Reset(secured)
+	}
+	return p
+}
+
+func (g *target) clientArgs() []string {
+	args := []string{"-echo", "-url"}
+	if g.mode.tls {
+		args = append(args, "wss://"+g.listen.Addr().String()+"/", "-ca", g.cert.CA)
+	} else {
+		args = append(args, "ws://"+g.listen.Addr().String()+"/")
+	}
+	if g.mode.deflate {
+		args = append(args, "-deflate")
+	}
+	return args
+}
+
+// open makes a connection a WebSocket, with compression if the mode says so.
+func (g *target) open(t *testing.T) *peer {
+	t.Helper()
+	p := g.connect(t)
+	switch {
+	case g.mode.negotiated:
+		p.compressed()
+	case p.client != nil:
+		p.ReadUpgrade()
+		p.AcceptUpgrade()
+	default:
+		p.Upgrade("/")
+	}
+	return p
+}
+
+// tcase is a case: what its number is and what is done on a connection of its own.
+type tcase struct {
+	id  string
+	run func(g *target, t *testing.T)
+	// never says that the case makes no sense with compression agreed on.
+	never bool
+}
+
+// section is the part of the number that the scoreboard counts by.
+func (c tcase) section() string {
+	first, _, _ := strings.Cut(c.id, ".")
+	return first
+}
+
+// cases are the ones of a mode.
+func cases(m mode) []tcase {
+	plain := slices.Concat(framing(), fragmentation(), utf8Handling(), closing(), sizes())
+	switch {
+	case m.negotiated:
+		return slices.DeleteFunc(plain, func(c tcase) bool { return c.never })
+	case m.deflate && full():
+		return slices.Concat(plain, compression(), beyondCompression())
+	case m.deflate:
+		return slices.Concat(compression(), beyondCompression())
+	}
+	return slices.Concat(plain, beyond(m))
+}
+
+// modes are those that run.
+func modes(t *testing.T, folder string) []mode {
+	t.Helper()
+	all := []mode{{}, {tls: true}}
+	if !knowsDeflate(t, folder) {
+		return all
+	}
+	all = append(all, mode{deflate: true}, mode{tls: true, deflate: true})
+	if full() {
+		all = append(all, mode{deflate: true, negotiated: true}, mode{tls: true, deflate: true, negotiated: true})
+	}
+	return all
+}
+
+func TestServer(t *testing.T) {
+	for _, m := range modes(t, serverProgram) {
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			g := serve(t, m)
+			runAll(t, g)
+			g.server.interrupt()
+		})
+	}
+}
+
+func TestClient(t *testing.T) {
+	for _, m := range modes(t, clientProgram) {
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			runAll(t, listen(t, m))
+		})
+	}
+}
+
+func runAll(t *testing.T, g *target) {
+	who := "client "
+	if g.server != nil {
+		who = "server "
+	}
+	for _, c := range cases(g.mode) {
+		ok := t.Run(c.id, func(t *testing.T) { c.run(g, t) })
+		board.count(who+g.mode.String(), c.section(), ok)
+	}
+}
