@@ -2,6 +2,7 @@ package callbacks
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/codec/ws/deflate"
@@ -11,18 +12,27 @@ import (
 // and compressed once for each set of parameters that is in use. It does not
 // change, and any goroutine may use it.
 type Message struct {
-	kind    Kind
-	frame   []byte // a server's, uncompressed
-	payload []byte // the end of frame
-
-	mu         sync.Mutex
-	compressed []compressed
+	kind     Kind
+	frame    []byte // a server's, uncompressed
+	payload  []byte // the end of frame
+	variants atomic.Pointer[variant]
 }
 
-// compressed is a Message for one set of parameters.
-type compressed struct {
-	level, bits int
-	frame       []byte // nil if it is not smaller
+// variant is a Message compressed for one set of parameters. Variants make a list
+// that grows at its head, so that whoever looks for one takes no lock: that happens
+// once for each subscriber.
+//
+// Whoever asks first compresses, and whoever asks for the same meanwhile waits for
+// it. Doing it twice would take a loop just as long, and sending the message
+// uncompressed would make the wire depend on who was first. Other parameters do not
+// wait.
+type variant struct {
+	level   int
+	bits    uint8
+	next    *variant
+	once    sync.Once
+	frame   []byte // nil if it is not smaller
+	payload []byte // the end of frame
 }
 
 // NewMessage copies p. kind is WriteText or WriteBinary, perhaps with Uncompressed;
@@ -47,8 +57,12 @@ func (m *Message) op() ws.OpCode {
 	return ws.OpText
 }
 
-// Valid tells whether kind is one that a Message can have.
+// Valid tells whether the message is there and its kind is one that a Message can
+// have.
 func (m *Message) Valid() bool {
+	if m == nil {
+		return false
+	}
 	k := m.kind &^ Uncompressed
 	return k == WriteText || k == WriteBinary
 }
@@ -58,21 +72,47 @@ func (m *Message) Valid() bool {
 func (m *Message) Frame() []byte { return m.frame }
 
 // Compressed is Frame for a session that compresses by the terms d, with nothing of
-// the messages before it referred to; c is the caller's loop's. It is nil if the
-// message gains nothing by that.
-func (m *Message) Compressed(c *deflate.Compressor, d deflate.Direction) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i := range m.compressed {
-		if v := &m.compressed[i]; v.level == c.Level && v.bits == int(d.WindowBits) {
-			return v.frame
+// the messages before it referred to, and the payload in it; c is the caller's
+// loop's. Both are nil if the message gains nothing by that. A sender with takeover
+// has to forget the messages before this one, for this one now lies between.
+func (m *Message) Compressed(c *deflate.Compressor, d deflate.Direction) (frame, payload []byte) {
+	v := m.variant(c.Level, d.WindowBits)
+	v.once.Do(func() { v.compress(m, c, d) })
+	return v.frame, v.payload
+}
+
+// variant finds the one for these parameters, or puts it in front.
+func (m *Message) variant(level int, bits uint8) *variant {
+	var fresh *variant
+	for {
+		head := m.variants.Load()
+		for v := head; v != nil; v = v.next {
+			if v.level == level && v.bits == bits {
+				return v
+			}
+		}
+		if fresh == nil {
+			fresh = &variant{level: level, bits: bits}
+		}
+		fresh.next = head
+		if m.variants.CompareAndSwap(head, fresh) {
+			return fresh
 		}
 	}
-	v := compressed{level: c.Level, bits: int(d.WindowBits)}
+}
+
+// compress makes the frame. What comes out of the compressor is as long as it turns
+// out to be, so the header is put in front of it afterwards, into room that was left.
+func (v *variant) compress(m *Message, c *deflate.Compressor, d deflate.Direction) {
 	d.Takeover = false
-	if out, ok := c.AppendSmaller(nil, m.payload, d, nil); ok {
-		v.frame = append(ws.AppendHeader(nil, m.op(), true, true, len(out)), out...)
+	b := make([]byte, ws.MaxHeaderSize, ws.MaxHeaderSize+len(m.payload)/2+64)
+	out, ok := c.AppendSmaller(b, m.payload, d, nil)
+	if !ok {
+		return
 	}
-	m.compressed = append(m.compressed, v)
-	return v.frame
+	v.payload = out[ws.MaxHeaderSize:]
+	var header [ws.MaxHeaderSize]byte
+	h := ws.AppendHeader(header[:0], m.op(), true, true, len(v.payload))
+	v.frame = out[ws.MaxHeaderSize-len(h):]
+	copy(v.frame, h)
 }

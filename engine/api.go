@@ -110,7 +110,13 @@ func (s *session) Buffered() int {
 	if s.link == nil {
 		return 0
 	}
-	return s.link.Pending() + s.corked()
+	n := s.link.Pending() + s.corked()
+	if w, ok := s.role.(*wsRole); ok {
+		if b := w.subscriber(); b != nil {
+			n += b.bytes
+		}
+	}
+	return n
 }
 
 func (s *session) PauseReading() {
@@ -282,10 +288,10 @@ func (s *session) closeReason() string {
 	return s.ext.reason
 }
 
-// setWriteLimits applies the protocol's TxPacketSize.
+// setWriteLimits applies the protocol's TxPacketSize and SendQueue.
 func (s *session) setWriteLimits() {
-	if n := s.proto.TxPacketSize; n > 0 {
-		s.link.SetWriteLimits(s.l.e.writeLimits(n))
+	if own := (sendLimits{max(s.proto.TxPacketSize, 0), s.proto.SendQueue}); own != (sendLimits{}) {
+		s.link.SetWriteLimits(s.l.e.writeLimits(own))
 	}
 }
 

@@ -11,30 +11,33 @@ import (
 
 // Send implements callbacks.Session, and so do the methods below.
 func (s *session) Send(p []byte, kind callbacks.Kind) (callbacks.Outcome, error) {
+	s.l.assertHere()
+	if w, ok := s.role.(*wsRole); ok && s.state == stateOpen {
+		return w.send(s, p, kind)
+	}
 	if err := s.Write(p, kind); err != nil {
 		return callbacks.Refused, err
 	}
-	if s.link.Pending() > 0 {
-		return callbacks.Queued, nil
-	}
-	return callbacks.Sent, nil
+	return s.outcome(), nil
 }
 
 func (s *session) WriteMessage(m *callbacks.Message) (callbacks.Outcome, error) {
+	s.l.assertHere()
 	if !m.Valid() {
 		return callbacks.Refused, callbacks.ErrKind
+	}
+	if w, ok := s.role.(*wsRole); ok && s.state == stateOpen {
+		return w.sendMessage(s, m)
 	}
 	return s.Send(m.Payload(), m.Kind())
 }
 
-func (s *session) Subscribe(topic string) error { return callbacks.ErrRole }
-
-func (s *session) Unsubscribe(topic string) error { return callbacks.ErrRole }
-
-func (s *session) Publish(topic string, m *callbacks.Message) error { return callbacks.ErrRole }
-
-func (s *session) PublishToOthers(topic string, m *callbacks.Message) error {
-	return callbacks.ErrRole
+// outcome is that of a write that was taken.
+func (s *session) outcome() callbacks.Outcome {
+	if s.link.Pending() > 0 {
+		return callbacks.Queued
+	}
+	return callbacks.Sent
 }
 
 func (s *session) SetLiveness(ping, hangup time.Duration) {

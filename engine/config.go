@@ -27,6 +27,9 @@ type Config struct {
 	// ServerString is the value of a Server field in responses; "" sends none.
 	ServerString string
 
+	// Broker carries what is published; nil keeps it in the engine.
+	Broker Broker
+
 	kernel kernel.Kernel // tests run on a simulated one
 }
 

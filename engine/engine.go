@@ -31,9 +31,14 @@ type Engine struct {
 	admission admission
 	lastID    atomic.Uint64
 	refusing  atomic.Int32 // connections that are being told 503
-	tx        sync.Map     // TxPacketSize to *reactor.WriteLimits
+	tx        sync.Map     // sendLimits to *reactor.WriteLimits
 	gate      *handshakes.Gate
 	steps     workers
+
+	broker     Broker
+	audiences  audiences
+	published  atomic.Int64 // by Publish
+	publishing atomic.Bool  // the broker has been started, and not stopped
 
 	mu        sync.Mutex
 	stage     stage
@@ -78,6 +83,9 @@ func New(cfg Config) (*Engine, error) {
 		stop: make(chan struct{}), ended: make(chan struct{}), reloading: make(chan struct{}, 1)}
 	if e.log == nil {
 		e.log = slog.Default()
+	}
+	if e.broker = cfg.Broker; e.broker == nil {
+		e.broker = inProcess{}
 	}
 	e.admission.most, e.admission.mostPerIP = e.limits.Connections, e.limits.ConnectionsPerIP
 	for _, v := range cfg.Vhosts {
@@ -178,11 +186,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	r := e.r
 	e.mu.Unlock()
 	defer close(e.ended)
-	err := e.loadExtraCAs()
-	if err == nil {
-		err = e.initProtocols()
-	}
-	if err != nil {
+	if err := e.prepare(); err != nil {
 		e.over()
 		e.discard()
 		return err
@@ -193,12 +197,28 @@ func (e *Engine) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-e.stop:
 	}
-	err = e.drain(r)
+	err := e.drain(r)
 	e.over()
 	err = errors.Join(err, r.Stop())
 	e.steps.Wait()
 	e.stopWatching()
 	e.destroyProtocols()
+	e.stopBroker()
+	return err
+}
+
+// prepare is what comes before the first session.
+func (e *Engine) prepare() error {
+	if err := e.loadExtraCAs(); err != nil {
+		return err
+	}
+	if err := e.startBroker(); err != nil {
+		return err
+	}
+	err := e.initProtocols()
+	if err != nil {
+		e.stopBroker()
+	}
 	return err
 }
 
@@ -327,14 +347,24 @@ func (e *Engine) destroyProtocols() {
 	l.tellAll(callbacks.ProtocolDestroy)
 }
 
-// writeLimits are the engine's with a TxPacketSize, one object for all sessions
-// that have the same.
-func (e *Engine) writeLimits(chunk int) *reactor.WriteLimits {
-	if v, ok := e.tx.Load(chunk); ok {
+// sendLimits are what a Protocol says about its sessions' way out; 0 is the engine's.
+type sendLimits struct{ chunk, queue int }
+
+// writeLimits are the engine's with a protocol's, one object for all sessions that
+// have the same. A queue that is shorter than the engine's marks has marks of its own:
+// beyond the high one published messages wait where they can still be dropped.
+func (e *Engine) writeLimits(own sendLimits) *reactor.WriteLimits {
+	if v, ok := e.tx.Load(own); ok {
 		return v.(*reactor.WriteLimits)
 	}
 	lim := e.limits.write()
-	lim.Chunk = chunk
-	v, _ := e.tx.LoadOrStore(chunk, &lim)
+	lim.Chunk = own.chunk
+	if own.queue != 0 {
+		length(&own.queue, 0)
+		lim.Hard = own.queue
+		lim.High = min(lim.High, max(lim.Hard/4, 1))
+		lim.Low = min(lim.Low, lim.High/4)
+	}
+	v, _ := e.tx.LoadOrStore(own, &lim)
 	return v.(*reactor.WriteLimits)
 }

@@ -48,6 +48,10 @@ type Limits struct {
 	// was asked for comes. Default SendHigh/4.
 	SendLow int
 
+	// Topics is how many topics one WebSocket may subscribe to; callbacks.ErrTopics.
+	// Default 1024.
+	Topics int
+
 	// HeaderTimeout is how long a request's head may take from the connection or
 	// its first byte; 408. Default 15 s.
 	HeaderTimeout time.Duration
@@ -117,6 +121,7 @@ func (l Limits) withDefaults() Limits {
 	length(&l.RawMessage, 1<<20)
 	length(&l.SendQueue, 16<<20)
 	length(&l.SendHigh, 256<<10)
+	length(&l.Topics, 1024)
 	duration(&l.HeaderTimeout, 15*time.Second)
 	duration(&l.BodyTimeout, 20*time.Second)
 	duration(&l.IdleTimeout, 60*time.Second)

@@ -33,6 +33,13 @@ type loop struct {
 	inflater           deflate.Inflater
 	inflated, deflated []byte
 
+	// Of topics; see topics.go.
+	topics        map[string]*topic
+	dirty         []*subscriber // have something in their backlog for fanOut
+	fanned        int           // bytes of prepared messages, ever
+	waitings      *waiting      // free, linked by next
+	spareWaitings int           // how many
+
 	laters     []*session            // want role.settle
 	writeables []*session            // want a Writeable callback
 	spare      []*session            // the other half of each list while it is walked
@@ -52,7 +59,7 @@ type loop struct {
 
 func newLoop(e *Engine, r *reactor.Loop) *loop {
 	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(),
-		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement)}
+		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement), topics: make(map[string]*topic)}
 	l.pingMark = l.keys.Next()
 	r.Shared = l
 	r.AfterEvent = l.afterEvent

@@ -60,7 +60,11 @@ func (s *session) commitWith(b, body []byte) {
 	k := &s.l.cork
 	k.owner = nil
 	k.keep(b)
-	if s.link != nil {
+	switch {
+	case s.link == nil:
+	case len(b) == 0:
+		s.sent(s.link.Write(body))
+	default:
 		s.sent(s.link.WriteTwo(b, body))
 	}
 }
@@ -105,14 +109,21 @@ func (s *session) room(n int) error {
 	return nil
 }
 
+// stall stops reading and starts the clock of a peer that does not read either.
+func (s *session) stall() {
+	if s.paused&pauseQueue == 0 {
+		s.pause(pauseQueue)
+		s.link.Progressed()                     // from here on
+		s.deadlineIn(s.l.e.limits.StallTimeout) // the role sets its own again when that has passed
+	}
+}
+
 // sent looks at what became of a write: a queue that has grown too long stops
 // the session from reading, so that its peer cannot make it grow further.
 func (s *session) sent(err error) {
 	if err == nil {
-		if s.link.High() && s.paused&pauseQueue == 0 {
-			s.pause(pauseQueue)
-			s.link.Progressed()                     // from here on
-			s.deadlineIn(s.l.e.limits.StallTimeout) // the role sets its own again when that has passed
+		if s.link.High() {
+			s.stall()
 		}
 		return
 	}

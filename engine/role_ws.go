@@ -21,6 +21,7 @@ const (
 	wsClosed   wsFlag = 1 << iota // our close frame is sent, nothing may follow it
 	wsPeerDone                    // the peer's close frame has come
 	wsSending                     // a fragmented message is being sent
+	wsDropping                    // ... or rather, by Protocol.Overflow, is not
 	wsIdles                       // the protocol has an IdleTimeout
 )
 
@@ -48,6 +49,7 @@ type wsMore struct {
 	msg       ws.Assembler // of a message that comes in pieces
 	agreed    *agreement   // on compression
 	deflating *deflating
+	sub       *subscriber // to topics
 
 	ping, hangup time.Duration // by SetLiveness; 0 for neither
 	moved        int64         // when a message, or some of one, came or went; with IdleTimeout only
@@ -243,6 +245,7 @@ func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
 	if w.flags&wsClosed != 0 {
 		return
 	}
+	w.lastOfBacklog()
 	w.flags |= wsClosed
 	if s.l.piece.s != s { // else the program has the message in hand; data releases it
 		w.release()
@@ -356,6 +359,7 @@ func (w *wsRole) goodbye(s *session) { w.closeWith(s, ws.StatusGoingAway, "") }
 
 func (w *wsRole) closed(s *session) {
 	w.release()
+	w.retire(s)
 	s.l.counters.websockets--
 	if w.code == 0 {
 		w.code = ws.StatusAbnormalClosure

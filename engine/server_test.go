@@ -197,13 +197,14 @@ func (p *peer) read() string {
 	return fmt.Sprintf("%x%s %s", head[0]&0xf, more, payload)
 }
 
-func (p *peer) wantFrames(want ...string) {
+func (p *peer) wantFrames(want ...string) *peer {
 	p.t.Helper()
 	for _, w := range want {
 		if got := p.read(); got != w {
 			p.t.Fatalf("got frame %q, want %q", got, w)
 		}
 	}
+	return p
 }
 
 // closeFrame is what read returns for a close frame.

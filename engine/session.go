@@ -117,7 +117,10 @@ func (s *session) drained() {
 		}
 		s.unpause(pauseQueue)
 	}
-	if s.flags&flagWriteable != 0 && s.handshaking() == nil {
+	if w, ok := s.role.(*wsRole); ok && s.state == stateOpen {
+		w.resume()
+	}
+	if s.flags&flagWriteable != 0 && s.handshaking() == nil && !s.link.High() {
 		s.flags &^= flagWriteable
 		s.writeable()
 	}

@@ -17,6 +17,14 @@ type Stats struct {
 	// MessagesIn and MessagesOut are how many WebSocket messages were received and
 	// sent, whole.
 	MessagesIn, MessagesOut int64
+	// Published is how many messages the program has published, Delivered how many of
+	// their copies were given to a subscriber's connection, and Dropped how many were
+	// not, nor what the program wrote to one session: for want of room
+	// (Protocol.Overflow), or because a session ended first.
+	Published, Delivered, Dropped int64
+	// Subscriptions is how many there are now, each session counted once for each of
+	// its topics.
+	Subscriptions int64
 	// Refused is how many connections Limits.Connections and ConnectionsPerIP have
 	// turned away.
 	Refused int64
@@ -44,13 +52,16 @@ type tally struct {
 	sessions, websockets, requests, messagesIn, messagesOut int64
 
 	tlsHandshakes, tlsResumed, tlsFailed, tlsTimeouts int64
+
+	publications, delivered, dropped, subscriptions int64
 }
 
-const tallies = 9
+const tallies = 13
 
 func (t *tally) list() [tallies]int64 {
 	return [tallies]int64{t.sessions, t.websockets, t.requests, t.messagesIn, t.messagesOut,
-		t.tlsHandshakes, t.tlsResumed, t.tlsFailed, t.tlsTimeouts}
+		t.tlsHandshakes, t.tlsResumed, t.tlsFailed, t.tlsTimeouts,
+		t.publications, t.delivered, t.dropped, t.subscriptions}
 }
 
 func (c *counters) publish() {
@@ -86,7 +97,12 @@ func (e *Engine) Stats() Stats {
 		s.TLSResumed += c[6].Load()
 		s.TLSFailed += c[7].Load()
 		s.TLSTimeouts += c[8].Load()
+		s.Published += c[9].Load()
+		s.Delivered += c[10].Load()
+		s.Dropped += c[11].Load()
+		s.Subscriptions += c[12].Load()
 	}
+	s.Published += e.published.Load()
 	s.Refused = e.admission.refused.Load()
 	pending, waiting := e.gate.Stats()
 	s.TLSPending, s.TLSWaiting = int64(pending), int64(waiting)

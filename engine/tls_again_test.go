@@ -35,6 +35,7 @@ var again = []func(*testing.T){
 	TestMessagesAreWholeWhateverTheFragments, TestWriteKinds, TestCloseHandshake, TestBreachesOfTheProtocol,
 	TestCloseThenText, TestEveryPingIsAnswered, TestHandles, TestErrorOfAPostEndsTheSession, TestSlowReader,
 	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
+	TestPublishReachesSubscribers,
 }
 
 // noAgain are those that do not, and why.

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/penstock-go/penstock/callbacks"
+)
+
+// Publication is a message on its way to the subscribers of a topic.
+type Publication struct {
+	// Topic is what it was published to.
+	Topic string
+	// Message is shared by all who receive it.
+	Message *callbacks.Message
+	// From is the ID of the session that does not get it, 0 for none. It means
+	// something in the engine that has published only: a Broker that brings the
+	// publication to another engine leaves it 0 there.
+	From uint64
+}
+
+// Broker carries publications. An Engine has its own, for its own sessions; another
+// one, as Config.Broker, can bring what is published in one process to the
+// subscribers in others, and sessions notice nothing of it.
+//
+// Publish, Subscribed and Unsubscribed are called on the loops, several at once, and
+// must not block: hand over to a goroutine and return. One Broker is for one Engine.
+type Broker interface {
+	// Start is called by Run before there is a session. deliver gives a publication to
+	// the engine's own subscribers. It may be called from any goroutine, also from
+	// inside the methods here, until Stop returns; what one goroutine delivers to one
+	// topic arrives in that order. An error makes Run fail, and Stop is not called.
+	Start(deliver func(Publication)) error
+	// Subscribed says that the topic has got its first subscriber in the engine,
+	// Unsubscribed that it has lost its last. Of one topic the two are called in turn,
+	// beginning with Subscribed.
+	Subscribed(topic string)
+	// Unsubscribed is described with Subscribed.
+	Unsubscribed(topic string)
+	// Publish takes what a session of the engine or Engine.Publish publishes, whether
+	// or not anybody here has subscribed to it. true lets the engine deliver it to its
+	// own subscribers, now. false leaves that to the Broker, which calls deliver when
+	// it has come round, so that all engines see the same order; a session's messages
+	// should stay in theirs.
+	Publish(p Publication) (now bool)
+	// Stop is called when the last session has ended. Run waits for it.
+	Stop()
+}
+
+// inProcess is the Broker of an engine that is by itself.
+type inProcess struct{}
+
+func (inProcess) Start(func(Publication)) error { return nil }
+func (inProcess) Subscribed(string)             {}
+func (inProcess) Unsubscribed(string)           {}
+func (inProcess) Publish(Publication) bool      { return true }
+func (inProcess) Stop()                         {}
+
+// audiences knows which loops have subscribers of which topics. It is written when a
+// loop gets its first subscriber of a topic or loses its last, under the mutex, which
+// also keeps the Broker's news in order. Publishers only read, and meet no lock.
+type audiences struct {
+	mu     sync.Mutex
+	topics sync.Map // string to []*loop, which do not change
+}
+
+// of returns the loops that have subscribers.
+func (a *audiences) of(topic string) []*loop {
+	v, ok := a.topics.Load(topic)
+	if !ok {
+		return nil
+	}
+	return v.([]*loop)
+}
+
+func (a *audiences) join(news Broker, topic string, l *loop) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	was := a.of(topic)
+	a.topics.Store(topic, append(slices.Clip(was), l))
+	if len(was) == 0 {
+		news.Subscribed(topic)
+	}
+}
+
+func (a *audiences) leave(news Broker, topic string, l *loop) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(a.of(topic)), func(x *loop) bool { return x == l })
+	if len(left) > 0 {
+		a.topics.Store(topic, left)
+		return
+	}
+	a.topics.Delete(topic)
+	news.Unsubscribed(topic)
+}
+
+func (e *Engine) startBroker() error {
+	if err := e.broker.Start(e.deliver); err != nil {
+		return fmt.Errorf("engine: the broker: %w", err)
+	}
+	e.publishing.Store(true)
+	return nil
+}
+
+func (e *Engine) stopBroker() {
+	e.publishing.Store(false)
+	e.broker.Stop()
+}
+
+// Publish sends m to every subscriber of topic, like Session.Publish, from any
+// goroutine. What one goroutine publishes arrives in that order. The error is
+// ErrClosed unless Run is at work, callbacks.ErrTopic or callbacks.ErrKind.
+func (e *Engine) Publish(topic string, m *callbacks.Message) error {
+	if err := e.publishable(topic, m); err != nil {
+		return err
+	}
+	e.published.Add(1)
+	if p := (Publication{Topic: topic, Message: m}); e.broker.Publish(p) {
+		e.spread(p, nil)
+	}
+	return nil
+}
+
+// Publish implements callbacks.Session, and so does PublishToOthers. Every session may
+// publish, also one that speaks HTTP or has ended: it is what Closed is good for.
+func (s *session) Publish(topic string, m *callbacks.Message) error { return s.publish(topic, m, 0) }
+
+func (s *session) PublishToOthers(topic string, m *callbacks.Message) error {
+	return s.publish(topic, m, s.id)
+}
+
+func (s *session) publish(topic string, m *callbacks.Message, except uint64) error {
+	s.l.assertHere()
+	if err := s.l.e.publishable(topic, m); err != nil {
+		return err
+	}
+	s.l.counters.publications++
+	if p := (Publication{topic, m, except}); s.l.e.broker.Publish(p) {
+		s.l.e.spread(p, s.l)
+	}
+	return nil
+}
+
+func (e *Engine) publishable(topic string, m *callbacks.Message) error {
+	switch {
+	case !callbacks.ValidTopic(topic):
+		return callbacks.ErrTopic
+	case !m.Valid():
+		return callbacks.ErrKind
+	case !e.publishing.Load():
+		return ErrClosed
+	}
+	return nil
+}
+
+// deliver is what a Broker calls.
+func (e *Engine) deliver(p Publication) {
+	if callbacks.ValidTopic(p.Topic) && p.Message.Valid() { // a Broker may have it from the network
+		e.spread(p, nil)
+	}
+}
+
+// spread gives p to every loop that has subscribers. here is the loop that it is
+// called on, nil for none: its own are served at once, so that what its sessions
+// write and publish keeps its order.
+func (e *Engine) spread(p Publication, here *loop) {
+	for _, l := range e.audiences.of(p.Topic) {
+		if l == here {
+			l.publish(p.Topic, p.Message, p.From)
+			continue
+		}
+		d := deliveries.Get().(*delivery)
+		d.l, d.p = l, p
+		if l.r.Post(d) != nil { // it has no sessions any more
+			d.release()
+		}
+	}
+}
+
+// delivery is a publication on its way to a loop.
+type delivery struct {
+	l *loop
+	p Publication
+}
+
+var deliveries = sync.Pool{New: func() any { return new(delivery) }}
+
+// Deliver implements reactor.Letter.
+func (d *delivery) Deliver() {
+	d.l.publish(d.p.Topic, d.p.Message, d.p.From)
+	d.release()
+}
+
+func (d *delivery) release() {
+	*d = delivery{}
+	deliveries.Put(d)
+}
