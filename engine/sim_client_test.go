@@ -57,8 +57,9 @@ type server struct {
 	raw         bool
 	behave      []op
 	messages    []message // that it sends and must get back
-	code        int       // of the close frame that must come
-	offered     bool      // a connection to it is being made
+	pings       int
+	code        int  // of the close frame that must come
+	offered     bool // a connection to it is being made
 	established bool
 	gone        bool
 	failed      error
@@ -90,15 +91,20 @@ func (w *world) addServer(name string) {
 		s.good = true
 		s.behave = s.well()
 	}
-	w.add(name+"'s client", rest(time.Second), do(func(*peer) {
-		if _, err := w.e.Connect(info); err != nil {
+	s.connects(info)
+	w.checks = append(w.checks, s.check)
+}
+
+// connects adds the one who has the engine connect.
+func (s *server) connects(info ClientConnectInfo) {
+	s.w.add(s.name+"'s client", rest(time.Second), do(func(*peer) {
+		if _, err := s.w.e.Connect(info); err != nil {
 			s.gone = true
-			if !w.cut {
-				w.failf("%s: %v", name, err)
+			if !s.w.cut {
+				s.w.failf("%s: %v", s.name, err)
 			}
 		}
 	}), s.settled())
-	w.checks = append(w.checks, s.check)
 }
 
 // settled waits until the client is connected, or is not.
@@ -150,6 +156,7 @@ func (s *server) well() []op {
 	for range w.rng.IntN(6) {
 		m := message{ws.OpText, w.text(w.size())}
 		s.messages = append(s.messages, m)
+		s.pings++
 		n := w.rng.IntN(len(m.data) + 1)
 		out = appendFrame(out, 0x01, false, [4]byte{}, m.data[:n])
 		out = appendFrame(out, 0x89, false, [4]byte{}, "ping")
@@ -253,7 +260,7 @@ func (s *server) check() {
 		for i := 0; same && i < len(f.messages); i++ {
 			same = f.messages[i] == s.messages[i]
 		}
-		if !same || f.code != s.code || len(f.pongs) != len(s.messages) {
+		if !same || f.code != s.code || len(f.pongs) != s.pings {
 			w.failf("%s: %d of %d messages, %d pongs, closed with %d instead of %d", s.name,
 				len(f.messages), len(s.messages), len(f.pongs), f.code, s.code)
 		}

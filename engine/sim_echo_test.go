@@ -116,7 +116,10 @@ func (w *world) flushEcho(s callbacks.Session) error {
 
 // writeEcho writes a message, sometimes in fragments.
 func (w *world) writeEcho(s callbacks.Session, e echoed) error {
-	fragments := w.rng.IntN(4) == 0 && e.kind.Fin() && e.kind != callbacks.WriteContinuation && s.Protocol().Codec == nil
+	if w.net.Chance(w.plainly) {
+		e.kind |= callbacks.Uncompressed
+	}
+	fragments := w.rng.IntN(4) == 0 && e.kind.Fin() && e.kind.Base() != callbacks.WriteContinuation && s.Protocol().Codec == nil
 	if !fragments || isRaw(s) {
 		return s.Write(e.data, e.kind)
 	}

@@ -24,6 +24,8 @@ type frames struct {
 	pongs    []string
 	pings    int
 	open     *message // has come in part
+	packed   bool     // ... and is compressed
+	deflate  *farEnd  // what was agreed on compression, nil for nothing
 	code     int      // of the close frame, 1005 for none
 	reason   string
 	closed   bool
@@ -95,7 +97,7 @@ func (f *frames) frame(first byte, masked bool, data string) (bad string) {
 		return "masked by the wrong side"
 	case f.closed:
 		return "a frame behind the close frame"
-	case first&0x70 != 0:
+	case first&0x70 != 0 && (f.deflate == nil || first&0x70 != 0x40 || op.IsControl() || op == ws.OpContinuation):
 		return "reserved bits"
 	case op.IsControl() && (!fin || len(data) > 125):
 		return "a malformed control frame"
@@ -108,6 +110,7 @@ func (f *frames) frame(first byte, masked bool, data string) (bad string) {
 	case ws.OpClose:
 		f.close(data)
 	default:
+		f.packed = f.packed && op == ws.OpContinuation || first&0x40 != 0
 		return f.data(op, fin, data)
 	}
 	return ""
@@ -128,11 +131,14 @@ func (f *frames) data(op ws.OpCode, fin bool, data string) (bad string) {
 		f.open = &message{op: op}
 	}
 	f.open.data += data
+	if fin && f.packed {
+		f.open.data, bad = f.deflate.inflate(f.open.data)
+	}
 	if fin {
 		f.messages = append(f.messages, *f.open)
 		f.open = nil
 	}
-	return ""
+	return bad
 }
 
 // appendFrame is a frame as a well-behaved client or server sends it; raw bits

@@ -10,20 +10,25 @@ import (
 // A seed is worth nothing if it does not give the same run again.
 func TestSimSeedsRepeat(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
-		sc := chaos
-		sc.over = over
-		for seed := uint64(1); seed <= uint64(max(40, *simSeeds)); seed++ {
-			first, second := traceOf(t, sc, seed), traceOf(t, sc, seed)
-			for i := range min(len(first), len(second)) {
-				if first[i] != second[i] {
-					t.Fatalf("seed %d: step %d is\n%s\nand\n%s", seed, i, first[i], second[i])
-				}
-			}
-			if !slices.Equal(first, second) || len(first) == 0 {
-				t.Fatalf("seed %d: %d steps, then %d", seed, len(first), len(second))
-			}
+		for _, sc := range []scenario{chaos, deflateChaos} {
+			sc.over = over
+			repeats(t, sc)
 		}
 	})
+}
+
+func repeats(t *testing.T, sc scenario) {
+	for seed := uint64(1); seed <= uint64(max(40, *simSeeds)); seed++ {
+		first, second := traceOf(t, sc, seed), traceOf(t, sc, seed)
+		for i := range min(len(first), len(second)) {
+			if first[i] != second[i] {
+				t.Fatalf("%s, seed %d: step %d is\n%s\nand\n%s", sc.name, seed, i, first[i], second[i])
+			}
+		}
+		if !slices.Equal(first, second) || len(first) == 0 {
+			t.Fatalf("%s, seed %d: %d steps, then %d", sc.name, seed, len(first), len(second))
+		}
+	}
 }
 
 func traceOf(t *testing.T, sc scenario, seed uint64) (lines []string) {

@@ -41,6 +41,7 @@ type world struct {
 	cut     bool          // a shutdown, or faults beyond repair, may take away what peers should get
 	port    map[string]int
 	mad     float64            // how often the program does anything at all
+	plainly float64            // how often it sends what it could compress as it is
 	spoils  bool               // peers leave in the middle
 	calm    bool               // peers send without pauses
 	silent  bool               // no log in the trace: it has stacks

@@ -37,6 +37,7 @@ type deflating struct {
 	received, sent deflate.History
 	stream         deflate.Stream
 	text           ws.Validator // of the message that is being received in pieces
+	receiving      bool         // a compressed message has begun and not ended
 	begun          bool         // some of it was delivered
 	sending        bool         // the message that is being sent in pieces is compressed
 }
@@ -144,7 +145,8 @@ func (w *wsRole) deflating() *deflating {
 
 // rest drops what nothing is needed of until the next message.
 func (w *wsRole) rest(a *agreement) {
-	if !a.in.Takeover && !a.out.Takeover && w.more.deflating != nil && !w.more.deflating.sending && !w.more.deflating.begun {
+	d := w.more.deflating
+	if d != nil && !a.in.Takeover && !a.out.Takeover && !d.sending && !d.receiving {
 		w.more.deflating = nil
 	}
 }
@@ -184,6 +186,7 @@ func (w *wsRole) inflatedPieces(s *session, ev *ws.Event, limit int64) error {
 	if ev.First {
 		d.text, d.begun = ws.Validator{}, false
 	}
+	d.receiving = !ev.Final
 	out, err := d.stream.Append(&l.inflater, l.inflated[:0], ev.Payload, ev.Final, a.in, &d.received, limit)
 	if err == nil && ev.Op == ws.OpText && (!d.text.Write(out) || ev.Final && !d.text.Complete()) {
 		err = ws.ErrInvalidUTF8
@@ -197,7 +200,7 @@ func (w *wsRole) inflatedPieces(s *session, ev *ws.Event, limit int64) error {
 		return nil
 	}
 	first := !d.begun
-	d.begun = !ev.Final
+	d.begun = true
 	err = w.pieces(s, piece{s: s, first: first, final: ev.Final, remaining: ev.Remaining}, out)
 	w.rest(a)
 	return err
