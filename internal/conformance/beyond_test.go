@@ -12,7 +12,7 @@ import (
 // beyond are the cases of section x that need no compression: what RFC 6455 demands
 // and Autobahn does not ask for.
 func beyond(m mode) []tcase {
-	out := slices.Concat(closeBeyond(), frameBeyond(), badFrames(), ends())
+	out := slices.Concat(closeBeyond(), frameBeyond(), badFrames(), ends(), unasked())
 	if m.tls && !full() {
 		return out // text is no other by TLS
 	}

@@ -12,6 +12,7 @@ type unpacker struct {
 	direction
 	past    []byte
 	packed  int // messages that came compressed
+	octets  int // and how long they were so
 	longest int // how far back the farthest reference went
 }
 
@@ -26,6 +27,7 @@ func (u *unpacker) message(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	u.packed++
+	u.octets += len(data)
 	u.longest = max(u.longest, in.longest)
 	out := append([]byte(nil), in.out[before:]...)
 	u.past = append(u.past[:0], in.out[max(0, len(in.out)-u.bytes()):]...)

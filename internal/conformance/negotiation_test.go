@@ -189,7 +189,8 @@ func (p *peer) offered() []extension {
 }
 
 // answers accepts an offer of a client as a server does that has no wishes but
-// these, if the offer allows each of them.
+// these. Of the programs, as Autobahn does, it wants an offer that names each; RFC
+// 7692 7.1.1.2 lets a server ask for client_no_context_takeover in any case.
 func (p *peer) answers(wishes ...param) params {
 	p.t.Helper()
 	for _, offer := range p.offered() {
@@ -199,7 +200,10 @@ func (p *peer) answers(wishes ...param) params {
 				answer.params = append(answer.params, q)
 			}
 		}
-		if slices.ContainsFunc(wishes, func(w param) bool { return !offer.has(w.name) }) {
+		_, strict := p.client.(*process)
+		if slices.ContainsFunc(wishes, func(w param) bool {
+			return !offer.has(w.name) && (strict || w.name != clientNoTakeover)
+		}) {
 			continue
 		}
 		answer.params = append(answer.params, wishes...)

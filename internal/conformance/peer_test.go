@@ -27,7 +27,7 @@ type peer struct {
 	*wstest.Conn
 	t      *testing.T
 	mode   mode
-	client *process // nil if the program is a server
+	client running // nil if the program is a server
 
 	pack   *packer   // of what is sent, if compression was agreed on
 	unpack *unpacker // of what comes
@@ -66,6 +66,11 @@ func closeWith(code int, reason string) frame {
 
 // wire is frames as they are sent.
 func (p *peer) wire(frames ...frame) (b []byte) {
+	n := 0
+	for _, f := range frames {
+		n += 14 + len(f.data)
+	}
+	b = make([]byte, 0, n)
 	for _, f := range frames {
 		b = p.AppendFrame(b, f.fin, f.op, []byte(f.data))
 	}
@@ -160,7 +165,11 @@ func (p *peer) next() event {
 		if op != wstest.Continuation {
 			p.op, p.zip = op, f.Op&rsv1 != 0
 		}
-		p.part = append(p.part, f.Payload...)
+		if p.part == nil {
+			p.part = f.Payload
+		} else {
+			p.part = append(p.part, f.Payload...)
+		}
 		if f.Fin {
 			return p.message()
 		}
@@ -181,7 +190,7 @@ func (p *peer) message() event {
 		p.t.Fatal("a text message is not UTF-8")
 	}
 	e := event{p.op, string(data)}
-	p.op, p.part = 0, p.part[:0]
+	p.op, p.part = 0, nil
 	return e
 }
 
@@ -259,10 +268,10 @@ func (p *peer) ended() {
 	}
 	_ = p.Close()
 	if err := p.client.wait(); err != nil {
-		p.t.Errorf("the client: %v\n%s", err, p.client.out.String())
+		p.t.Errorf("the client: %v\n%s", err, p.client.printed())
 	}
-	if want := fmt.Sprintf("closed: %d ", cmp.Or(p.code, 1005)); !strings.Contains(p.client.out.String(), want) {
-		p.t.Errorf("the client printed %q; want %q", p.client.out.String(), want)
+	if want := fmt.Sprintf("closed: %d ", cmp.Or(p.code, 1005)); !strings.Contains(p.client.printed(), want) {
+		p.t.Errorf("the client printed %q; want %q", p.client.printed(), want)
 	}
 }
 

@@ -123,6 +123,9 @@ func (p *process) wait() error {
 	return p.err
 }
 
+// printed is what the program has printed so far.
+func (p *process) printed() string { return p.out.String() }
+
 // interrupt ends a server, which must take it well.
 func (p *process) interrupt() {
 	p.t.Helper()

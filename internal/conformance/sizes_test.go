@@ -30,10 +30,16 @@ func filler(op byte, n int) string {
 	return strings.Repeat("\xfe", n)
 }
 
-// size makes what is over 1 MiB smaller under the race detector.
-func size(n int) int {
-	if raced && !full() {
+// size makes a quick run's long messages shorter by TLS, and more so under the race
+// detector.
+func (p *peer) size(n int) int {
+	switch {
+	case full():
+		return n
+	case raced:
 		return min(n, 1<<20)
+	case p.mode.tls:
+		return min(n, 4<<20)
 	}
 	return n
 }
@@ -42,7 +48,7 @@ func size(n int) int {
 func long(prefix string, op byte) []tcase {
 	var runs []func(p *peer)
 	for _, n := range []int{64 << 10, 256 << 10, 1 << 20, 4 << 20, 8 << 20, 16 << 20} {
-		runs = append(runs, func(p *peer) { p.echoes(op, filler(op, size(n)), 0, whole) })
+		runs = append(runs, func(p *peer) { p.echoes(op, filler(op, p.size(n)), 0, whole) })
 	}
 	return numbered(prefix, runs...)
 }
@@ -51,7 +57,7 @@ func long(prefix string, op byte) []tcase {
 func inFragments(prefix string, op byte) []tcase {
 	var runs []func(p *peer)
 	for fragment := 64; fragment <= 4<<20; fragment *= 4 {
-		runs = append(runs, func(p *peer) { p.echoes(op, filler(op, size(4<<20)), fragment, whole) })
+		runs = append(runs, func(p *peer) { p.echoes(op, filler(op, p.size(4<<20)), fragment, whole) })
 	}
 	return numbered(prefix, runs...)
 }

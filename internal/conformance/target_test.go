@@ -16,6 +16,7 @@ type mode struct {
 	tls        bool
 	deflate    bool // the program has -deflate
 	negotiated bool // and it is agreed on, also where a case does not need it
+	pieces     bool // messages come back in pieces, before they are whole
 }
 
 // String is the name of the mode's subtest.
@@ -41,8 +42,9 @@ type target struct {
 	addr   string // the server's
 
 	cert   wstest.Certificate
-	listen net.Listener // for clients
-	own    *tls.Config  // of listen
+	listen net.Listener               // for clients
+	dial   func(t *testing.T) running // runs one; nil runs the program
+	own    *tls.Config                // of listen
 }
 
 var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
@@ -97,18 +99,23 @@ func knowsDeflate(t *testing.T, folder string) bool {
 // connect makes a connection with the program on which no HTTP was said.
 func (g *target) connect(t *testing.T) *peer {
 	t.Helper()
-	if g.server != nil {
+	if g.listen == nil {
 		if g.mode.tls {
 			return &peer{Conn: wstest.ConnectTLS(t, g.addr, g.cert.Trust), t: t, mode: g.mode}
 		}
 		return &peer{Conn: wstest.Connect(t, g.addr), t: t, mode: g.mode}
 	}
-	proc := start(t, clientProgram, g.clientArgs()...)
-	p := &peer{Conn: wstest.Accept(t, g.listen), t: t, mode: g.mode, client: proc}
+	p := &peer{t: t, mode: g.mode}
+	if g.dial != nil {
+		p.client = g.dial(t)
+	} else {
+		p.client = start(t, clientProgram, g.clientArgs()...)
+	}
+	p.Conn = wstest.Accept(t, g.listen)
 	if g.mode.tls {
 		secured := tls.Server(p.Conn.Conn, g.own)
 		if err := secured.Handshake(); err != nil {
-			t.Fatalf("%v\n%s", err, proc.out.String())
+			t.Fatalf("%v\n%s", err, p.client.printed())
 		}
 		p.Conn.Conn = secured
 		p.R.Reset(secured)
@@ -207,13 +214,18 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// runAll runs the cases of the target's mode.
 func runAll(t *testing.T, g *target) {
 	who := "client "
-	if g.server != nil {
+	if g.listen == nil {
 		who = "server "
 	}
-	for _, c := range cases(g.mode) {
+	runCases(t, who+g.mode.String(), g, cases(g.mode))
+}
+
+func runCases(t *testing.T, row string, g *target, all []tcase) {
+	for _, c := range all {
 		ok := t.Run(c.id, func(t *testing.T) { c.run(g, t) })
-		board.count(who+g.mode.String(), c.section(), ok)
+		board.count(row, c.section(), ok)
 	}
 }

@@ -63,7 +63,9 @@ func failFast() []func(p *peer) {
 		return func(p *peer) {
 			wire := p.wire(text(good + bad + "edited"))
 			p.raw(wire[:len(wire)-len(bad)-len("edited")])
-			p.quiet()
+			if !p.mode.pieces {
+				p.quiet()
+			}
 			p.raw(wire[len(wire)-len(bad)-len("edited") : len(wire)-len("edited")])
 			p.failed(1007)
 		}
