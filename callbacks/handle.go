@@ -16,7 +16,7 @@ type Handle interface {
 	Post(f func(s Session) error) error
 	// Write sends a copy of p like Session.Write; a client's waits until it is
 	// established. An error on the loop, such as ErrSendQueueFull, ends the session
-	// like one that a callback returned.
+	// like one that a callback returned. What Protocol.Overflow drops is no error.
 	Write(p []byte, kind Kind) error
 	// RequestWriteable asks for one Writeable callback.
 	RequestWriteable() error

@@ -33,22 +33,28 @@ func (o Outcome) String() string {
 }
 
 // Overflow is what becomes of a WebSocket's message that its send queue has no room
-// for. Pings and pongs are refused whatever it is, and a fragmented message of which
-// pieces were sent already cannot be dropped: its session ends with 1013.
+// for: the bytes that Protocol.SendQueue, or the engine's, allows. Pings and pongs are
+// refused whatever it is. If the first piece of a message that is sent in pieces is
+// dropped, the others are dropped with it. If a later piece has no room, those before
+// it were sent and the message cannot be dropped: OverflowDropNewest ends the session
+// with 1013, and the others do with the piece what they do with a message.
 type Overflow uint8
 
 // The policies of Protocol.Overflow.
 const (
-	// OverflowError refuses it with ErrSendQueueFull. A published message, whose
-	// sender is somebody else, is dropped.
+	// OverflowError refuses it with ErrSendQueueFull, and the session goes on. A
+	// published message, whose sender is somebody else, is dropped.
 	OverflowError Overflow = iota
 	// OverflowDropNewest drops it.
 	OverflowDropNewest
 	// OverflowDropOldest makes room for a published message by dropping the oldest
-	// ones of the same topic that still wait; if there are none it is dropped itself.
-	// What the program writes is refused as by OverflowError.
+	// ones of the same topic that still wait and that the session's present
+	// subscription has brought; if there are none it is dropped itself. What the program
+	// writes is refused as by OverflowError.
 	OverflowDropOldest
-	// OverflowClose ends the session with 1013, try again later.
+	// OverflowClose ends the session with 1013, try again later, behind what is in the
+	// queue; what was published and waits is dropped. A write is refused with
+	// ErrSendQueueFull besides, which is Session.Err then.
 	OverflowClose
 )
 

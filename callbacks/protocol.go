@@ -48,11 +48,19 @@ type Protocol struct {
 	// Origins are the origins (RFC 6454) whose pages may open a WebSocket here, such
 	// as "https://example.com" or "https://*.example.com:8443", for any name below;
 	// "same" is the one that the request's Host names. A request with another Origin
-	// is refused with 403, one without an Origin field comes from no browser and
-	// passes. Empty takes every origin.
+	// is refused with 403, between HTTPConfirmUpgrade and WSServerBindProtocol; one
+	// without an Origin field comes from no browser and passes. Scheme and host are
+	// compared without case, and a port that is the scheme's default may be left out on
+	// either side. A name that is not ASCII is written as browsers send it, with "xn--".
+	// "null", which sandboxed pages and files have, matches only if it is listed. "same"
+	// takes https without TLS too, since that may end at a proxy. Empty takes every
+	// origin.
 	Origins []string
-	// SendQueue is how many bytes may wait to be sent on one WebSocket or raw session;
-	// 0 leaves it to the engine's limits.
+	// SendQueue is how many bytes may wait to be sent on one WebSocket or raw session; 0
+	// leaves it to the engine's limits, a negative value is no limit. From a quarter of
+	// it on, if that is less than the engine's SendHigh, the session is treated as
+	// Limits.SendHigh says. A published message counts before compression, and with 48
+	// bytes more for as long as it waits beyond that mark.
 	SendQueue int
 	// Overflow is what becomes of a message that SendQueue, or the engine's, has no
 	// room for.

@@ -60,17 +60,19 @@ type Session interface {
 	// StartResponse before them, must begin with a status line.
 	Write(p []byte, kind Kind) error
 	// Send is Write that tells more: whether what was sent is on its way or waits, or
-	// was dropped by Protocol.Overflow, which to Write is no error.
+	// was dropped by Protocol.Overflow, which to Write is no error. Sent and Queued come
+	// with no error, Refused with one, Dropped with none.
 	Send(p []byte, kind Kind) (Outcome, error)
 	// WriteMessage is Send of a message that was prepared, and perhaps compressed, once
-	// for many sessions.
+	// for many sessions. ErrKind if m is none that can be sent.
 	WriteMessage(m *Message) (Outcome, error)
 	// RequestWriteable asks for one ServerWriteable, ClientWriteable,
 	// HTTPWriteable or RawWriteable when the send queue is short enough to take
 	// more. Asking again before it comes changes nothing.
 	RequestWriteable()
-	// Buffered returns how many bytes have been written and not taken by the
-	// socket.
+	// Buffered returns how many bytes have been written and not taken by the socket.
+	// What was published to the session and waits counts, as long as it is before
+	// compression.
 	Buffered() int
 	// PauseReading leaves arriving bytes in the kernel: TCP holds the peer back. A
 	// peer that goes meanwhile is noticed only when reading goes on. What a piece of
@@ -112,17 +114,25 @@ type Session interface {
 	Deflate() *deflate.Config
 
 	// Subscribe makes a WebSocket, server or client, receive what is published to a
-	// topic, until Unsubscribe or its end. Subscribing twice is subscribing once.
-	// ErrRole if it is no WebSocket that is open.
+	// topic, until Unsubscribe or its end; Established is the first time for it.
+	// Subscribing twice is subscribing once. The topic is the name as it is: there are
+	// no wildcards, which every publication would pay for; subscribe to each topic, or
+	// publish to several. ErrTopic if the name cannot be one, ErrTopics beyond the
+	// engine's Limits.Topics, ErrRole if it is no WebSocket, ErrClosed if it is closing.
 	Subscribe(topic string) error
-	// Unsubscribe undoes it. What was published before is still sent.
+	// Unsubscribe undoes it, if there is anything to undo. What was published before is
+	// still sent. The errors are those of Subscribe.
 	Unsubscribe(topic string) error
 	// Publish sends m to every subscriber of topic in the engine, itself included if
-	// it is one, by way of Config.Broker. m is encoded once. Whoever is on the same
-	// loop gets it in the order of the calls, with what they Write between; the others
-	// get it in the order of the session's calls. A subscriber that has no room for it
-	// is treated by its Protocol.Overflow and holds up nobody. ErrKind if m is no whole
-	// text or binary message.
+	// it is one, by way of Config.Broker. Every session may: one that speaks HTTP, and
+	// one that hears of its Closed. m is encoded once. Whoever is on the same loop gets
+	// it in the order of the calls, with what was written to them between; the others
+	// get it in the order of the session's calls. It leaves in the loop's next turn,
+	// with whatever else was published by then. A subscriber that is in the middle of
+	// a message sent in pieces gets it behind that. One that has no room for it is
+	// treated by its Protocol.Overflow and holds up nobody. ErrTopic if there can be no
+	// such topic, ErrKind if m is no whole text or binary message, and the engine's
+	// ErrClosed outside of its Run.
 	Publish(topic string, m *Message) error
 	// PublishToOthers is Publish to every subscriber but this session.
 	PublishToOthers(topic string, m *Message) error
@@ -147,9 +157,10 @@ type Session interface {
 	// ClientFilterPreEstablish, ClientEstablished and ClientConnectionError; nil
 	// otherwise.
 	Response() *http1.Response
-	// SelectProtocol chooses the subprotocol, in HTTPConfirmUpgrade: one that the
-	// client has offered and the vhost has, or "" for none. Without it the client's
-	// order decides. ErrProtocol if it is another one, ErrRole at another time.
+	// SelectProtocol chooses the subprotocol, in HTTPConfirmUpgrade or while that is
+	// held: one that the client has offered and the vhost has, or "" for none. Without
+	// it the client's order decides. ErrProtocol if it is another one, ErrRole at
+	// another time.
 	SelectProtocol(name string) error
 	// AddHeader adds a field to the response that is about to be sent, or in
 	// AddHeaders to the 101, or in ClientAppendHandshakeHeader to the request.
@@ -169,5 +180,14 @@ type Session interface {
 	// callback, or by a Handle (Handle.Post, and Respond in it). The requests behind
 	// it wait. No limit applies: set a Timer. A reset of the connection ends it, a
 	// client's FIN does not.
+	//
+	// In the callbacks that may refuse an upgrade to WebSocket, from HTTPConfirmUpgrade
+	// to AddHeaders, it says that the program decides later: Proceed lets the upgrade
+	// go on, Respond refuses it. A client's FIN ends it.
 	Hold()
+	// Proceed lets an upgrade that was held go on, as if its callback had just returned
+	// nil: the next one comes, and with the last Established, before Proceed returns.
+	// A Handle that was taken before that was for the request, and has done its part.
+	// ErrRole if no upgrade is held, ErrAnswered if it was refused.
+	Proceed() error
 }

@@ -193,3 +193,66 @@ func ExampleSession() {
 	fmt.Println(s.Writes)
 	// Output: [{hi 0}]
 }
+
+// TestSessionKeepsToItsOverflow: what a full queue does with a message.
+func TestSessionKeepsToItsOverflow(t *testing.T) {
+	for policy, want := range map[callbacks.Overflow]struct {
+		outcome callbacks.Outcome
+		err     error
+		closes  bool
+	}{
+		callbacks.OverflowError:      {callbacks.Refused, callbacks.ErrSendQueueFull, false},
+		callbacks.OverflowDropNewest: {callbacks.Dropped, nil, false},
+		callbacks.OverflowDropOldest: {callbacks.Refused, callbacks.ErrSendQueueFull, false},
+		callbacks.OverflowClose:      {callbacks.Refused, callbacks.ErrSendQueueFull, true},
+	} {
+		s := NewSession(callbacks.Protocol{Overflow: policy})
+		s.QueueMost = 2
+		if o, err := s.Send([]byte("1"), callbacks.WriteText); o != callbacks.Sent || err != nil {
+			t.Fatalf("%v: the first is %v, %v", policy, o, err)
+		}
+		if o, err := s.Send([]byte("2"), callbacks.WriteText); o != callbacks.Queued || err != nil {
+			t.Fatalf("%v: the second is %v, %v", policy, o, err)
+		}
+		if o, err := s.Send(nil, callbacks.WritePing); o != callbacks.Queued || err != nil {
+			t.Fatalf("%v: a ping that fits is %v, %v", policy, o, err)
+		}
+		if o, err := s.Send([]byte("3"), callbacks.WritePing); o != callbacks.Refused || err != callbacks.ErrSendQueueFull || s.Closing {
+			t.Errorf("%v: a ping is %v, %v", policy, o, err)
+		}
+		if o, err := s.WriteMessage(callbacks.NewMessage([]byte("3"), callbacks.WriteText)); o != want.outcome || err != want.err {
+			t.Errorf("%v: the third is %v, %v", policy, o, err)
+		}
+		if s.Closing != want.closes || want.closes && s.Code != ws.StatusTryAgainLater {
+			t.Errorf("%v: closing %v with %d", policy, s.Closing, s.Code)
+		}
+	}
+}
+
+// TestSessionKnowsTopics: what it notes, and what it refuses.
+func TestSessionKnowsTopics(t *testing.T) {
+	s := NewSession(callbacks.Protocol{})
+	m := callbacks.NewMessage([]byte("hi"), callbacks.WriteText)
+	for range 2 {
+		_ = s.Subscribe("a")
+	}
+	_ = s.Subscribe("b")
+	_ = s.Unsubscribe("a")
+	_ = s.PublishToOthers("c", m)
+	if len(s.Topics) != 1 || s.Topics[0] != "b" || len(s.Published) != 1 || s.Published[0] != (Published{"c", m, true}) {
+		t.Errorf("topics %v, published %v", s.Topics, s.Published)
+	}
+	long := strings.Repeat("x", callbacks.MaxTopic+1)
+	for _, err := range []error{s.Subscribe(""), s.Unsubscribe(long), s.Publish("", m)} {
+		if err != callbacks.ErrTopic {
+			t.Errorf("a topic that cannot be: %v", err)
+		}
+	}
+	if err := s.Publish("c", callbacks.NewMessage(nil, callbacks.WritePing)); err != callbacks.ErrKind {
+		t.Errorf("a ping was published: %v", err)
+	}
+	_ = s.Close(1000, "")
+	if err := s.Subscribe("d"); err != callbacks.ErrClosed {
+		t.Errorf("subscribing while closing: %v", err)
+	}
+}

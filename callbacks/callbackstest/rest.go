@@ -86,6 +86,15 @@ func (s *Session) Response() *http1.Response { return nil }
 // Hold sets Held.
 func (s *Session) Hold() { s.Held = true }
 
+// Proceed clears Held.
+func (s *Session) Proceed() error {
+	if !s.Held {
+		return callbacks.ErrRole
+	}
+	s.Held = false
+	return nil
+}
+
 // handle acts on its Session without a loop in between.
 type handle struct{ s *Session }
 

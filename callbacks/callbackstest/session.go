@@ -131,14 +131,8 @@ func (s *Session) Buffered() (n int) {
 
 // Write notes the write, or refuses it as a closed session or a full queue does.
 func (s *Session) Write(p []byte, kind callbacks.Kind) error {
-	switch {
-	case s.Closing:
-		return callbacks.ErrClosed
-	case s.QueueMost > 0 && s.Buffered()+len(p) > s.QueueMost:
-		return callbacks.ErrSendQueueFull
-	}
-	s.Writes = append(s.Writes, Write{string(p), kind})
-	return nil
+	_, err := s.Send(p, kind)
+	return err
 }
 
 // Respond notes an answer, or refuses a second one.

@@ -5,15 +5,36 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/codec/ws/deflate"
 )
 
-// Send is Write with its outcome: Sent or Refused.
+// Send is Write with its outcome: Queued if there are Writes already. A full queue
+// drops, refuses or closes as Bound.Overflow says.
 func (s *Session) Send(p []byte, kind callbacks.Kind) (callbacks.Outcome, error) {
-	if err := s.Write(p, kind); err != nil {
-		return callbacks.Refused, err
+	switch {
+	case s.Closing:
+		return callbacks.Refused, callbacks.ErrClosed
+	case s.QueueMost > 0 && s.Buffered()+len(p) > s.QueueMost:
+		return s.overflow(kind)
 	}
-	return callbacks.Sent, nil
+	outcome := callbacks.Sent
+	if len(s.Writes) > 0 {
+		outcome = callbacks.Queued
+	}
+	s.Writes = append(s.Writes, Write{string(p), kind})
+	return outcome, nil
+}
+
+func (s *Session) overflow(kind callbacks.Kind) (callbacks.Outcome, error) {
+	control := kind == callbacks.WritePing || kind == callbacks.WritePong
+	switch {
+	case s.Bound.Overflow == callbacks.OverflowDropNewest && !control:
+		return callbacks.Dropped, nil
+	case s.Bound.Overflow == callbacks.OverflowClose && !control:
+		s.Closing, s.Code, s.Reason = true, ws.StatusTryAgainLater, "send queue full"
+	}
+	return callbacks.Refused, callbacks.ErrSendQueueFull
 }
 
 // WriteMessage is Send of what m is.
@@ -26,6 +47,12 @@ func (s *Session) WriteMessage(m *callbacks.Message) (callbacks.Outcome, error) 
 
 // Subscribe puts topic into Topics.
 func (s *Session) Subscribe(topic string) error {
+	if !callbacks.ValidTopic(topic) {
+		return callbacks.ErrTopic
+	}
+	if s.Closing {
+		return callbacks.ErrClosed
+	}
 	if !slices.Contains(s.Topics, topic) {
 		s.Topics = append(s.Topics, topic)
 	}
@@ -34,6 +61,9 @@ func (s *Session) Subscribe(topic string) error {
 
 // Unsubscribe takes it out.
 func (s *Session) Unsubscribe(topic string) error {
+	if !callbacks.ValidTopic(topic) {
+		return callbacks.ErrTopic
+	}
 	s.Topics = slices.DeleteFunc(s.Topics, func(t string) bool { return t == topic })
 	return nil
 }
@@ -49,6 +79,9 @@ func (s *Session) PublishToOthers(topic string, m *callbacks.Message) error {
 }
 
 func (s *Session) publish(p Published) error {
+	if !callbacks.ValidTopic(p.Topic) {
+		return callbacks.ErrTopic
+	}
 	if !p.Message.Valid() {
 		return callbacks.ErrKind
 	}
