@@ -36,8 +36,9 @@ const (
 type backlog struct {
 	first, last *waiting
 	count       int
-	bytes       int  // of their frames, uncompressed
-	dirty       bool // on the loop's list for fanOut
+	bytes       int    // of their frames, uncompressed
+	dirty       bool   // on the loop's list for fanOut
+	farewell    []byte // our close frame, if it waits for all that
 }
 
 // waiting is one message of a backlog.
@@ -220,19 +221,60 @@ func (b *subscriber) stall() {
 	}
 }
 
-// lastOfBacklog writes what waits in front of our close frame. Inside of a message
-// that will never be finished nothing can be sent.
-func (w *wsRole) lastOfBacklog() {
-	if b := w.subscriber(); b != nil && !w.sendingPieces() {
-		b.drain(true)
+// closeWaits tells whether our close frame has to wait behind the backlog of a slow
+// subscriber, as a reference like the rest: at a shutdown there may be thousands of
+// them. Inside of a message that will never be finished nothing else can be sent.
+func (w *wsRole) closeWaits() bool {
+	b := w.subscriber()
+	if b == nil || b.first == nil {
+		return false
+	}
+	if w.sendingPieces() {
+		b.dropAll()
+	}
+	b.drain(false)
+	return b.first != nil
+}
+
+// curtail gives up what a session that is about to end has no room for now: its peer
+// has closed already, or has broken the protocol.
+func (w *wsRole) curtail() {
+	b := w.subscriber()
+	if b == nil {
+		return
+	}
+	if !b.held() {
+		b.drain(false)
+	}
+	b.dropAll()
+	b.bid()
+}
+
+// bid sends the close frame that has waited for the backlog.
+func (b *subscriber) bid() {
+	if b.farewell != nil && b.first == nil {
+		b.s.commit(append(b.s.begin(), b.farewell...))
+		b.farewell = nil
 	}
 }
 
 // resume goes on with the backlog when nothing holds it any more.
 func (w *wsRole) resume() {
-	if b := w.subscriber(); b != nil && b.first != nil && !b.held() && w.flags&wsClosed == 0 {
-		b.drain(false)
-		b.stall()
+	b := w.subscriber()
+	if b == nil || b.first == nil || b.held() {
+		return
+	}
+	b.drain(false)
+	b.stall()
+	if w.flags&wsClosed == 0 {
+		return
+	}
+	b.bid()
+	w.more.left = 0 // the peer has read: closing begins to judge anew
+	if b.first == nil {
+		b.s.deadlineIn(b.s.closeTimeout())
+	} else {
+		b.s.deadlineIn(b.s.l.e.limits.StallTimeout)
 	}
 }
 

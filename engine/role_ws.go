@@ -233,6 +233,7 @@ func closePayload(dst []byte, ev *ws.Event) []byte {
 // that (RFC 6455 7.1.1) but not for ever.
 func (w *wsRole) done(s *session, err error) {
 	s.because(err)
+	w.curtail()
 	if w.reader.Side == ws.Server {
 		s.shut(nil)
 		return
@@ -245,18 +246,23 @@ func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
 	if w.flags&wsClosed != 0 {
 		return
 	}
-	w.lastOfBacklog()
+	waits := w.closeWaits()
 	w.flags |= wsClosed
 	if s.l.piece.s != s { // else the program has the message in hand; data releases it
 		w.release()
 	}
-	b := s.begin()
-	if w.reader.Side == ws.Client {
-		b = ws.AppendMaskedClose(b, s.l.keys.Next(), code, reason)
-	} else {
-		b = ws.AppendClose(b, code, reason)
+	if waits {
+		w.more.sub.farewell = w.appendClose(nil, s.l, code, reason)
+		return
 	}
-	s.commit(b)
+	s.commit(w.appendClose(s.begin(), s.l, code, reason))
+}
+
+func (w *wsRole) appendClose(dst []byte, l *loop, code ws.StatusCode, reason string) []byte {
+	if w.reader.Side == ws.Client {
+		return ws.AppendMaskedClose(dst, l.keys.Next(), code, reason)
+	}
+	return ws.AppendClose(dst, code, reason)
 }
 
 // closeWith begins the close handshake.
@@ -304,6 +310,7 @@ func (w *wsRole) breach(s *session, err error) {
 	if w.flags&wsClosed == 0 {
 		w.because(s, c.Code, c.Reason)
 	}
+	w.curtail()
 	w.sendClose(s, c.Code, c.Reason)
 	s.shut(err)
 }
@@ -323,6 +330,7 @@ func (w *wsRole) eof(s *session) {
 		s.shut(nil)
 	default:
 		w.because(s, ws.StatusAbnormalClosure, "")
+		w.curtail()
 		s.shut(errTruncated)
 	}
 }
