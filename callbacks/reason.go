@@ -85,18 +85,22 @@ const (
 const (
 	// HTTPConfirmUpgrade comes with an upgrade to WebSocket, to the vhost's first
 	// protocol; in is "websocket". An *http1.Error refuses with its status, any
-	// other error with 403.
+	// other error with 403. Here and in the reasons up to AddHeaders, Session.Respond
+	// refuses with any status and body, Session.AddHeader is for the refusal as for
+	// the 101, and Session.Hold leaves the decision for later.
 	HTTPConfirmUpgrade Reason = 86
 	// WSServerBindProtocol says that the session now belongs to this protocol. An
 	// error refuses like FilterProtocolConnection's.
 	WSServerBindProtocol Reason = 77
-	// FilterProtocolConnection comes when the handshake is in order; in is the
-	// subprotocol, empty for none, and Session.Request has the head. An
-	// *http1.Error refuses with its status, any other error with 403.
+	// FilterProtocolConnection comes when the handshake is in order and its Origin is
+	// one of Protocol.Origins; in is the subprotocol, empty for none, and
+	// Session.Request has the head. An *http1.Error refuses with its status, any other
+	// error with 403.
 	FilterProtocolConnection Reason = 20
 	// ConfirmExtensionOkay asks whether the extension named by in,
 	// "permessage-deflate", may be used, which the client has offered and
-	// Protocol.Deflate allows; an error declines it, and the handshake goes on.
+	// Protocol.Deflate allows; an error declines it, and the handshake goes on
+	// unless the callback has answered or closed.
 	ConfirmExtensionOkay Reason = 25
 	// AddHeaders is the time for Session.AddHeader on the 101. An error refuses
 	// with 500.

@@ -54,8 +54,6 @@ func (s *session) RTT() time.Duration {
 	return 0
 }
 
-func (s *session) SelectProtocol(name string) error { return callbacks.ErrRole }
-
 func (s *session) Extensions() string {
 	if w, ok := s.role.(*wsRole); ok && w.agreed() != nil {
 		return w.agreed().text

@@ -157,6 +157,9 @@ func (v *Vhost) check() error {
 				return configErrorf("protocol %q: %w", p.Name, err)
 			}
 		}
+		if _, err := newOrigins(p.Origins); err != nil {
+			return fmt.Errorf("%w (protocol %q)", err, p.Name)
+		}
 		names[p.Name] = true
 	}
 	if v.RawProtocol != "" && !names[v.RawProtocol] {

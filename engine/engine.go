@@ -24,16 +24,17 @@ var ErrClosed = fmt.Errorf("engine: shut down: %w", net.ErrClosed)
 // Engine serves the vhosts of its Config and connects as a client. Its methods
 // may be called from any goroutine.
 type Engine struct {
-	cfg       Config
-	limits    Limits
-	log       *slog.Logger
-	vhosts    []*vhost
-	admission admission
-	lastID    atomic.Uint64
-	refusing  atomic.Int32 // connections that are being told 503
-	tx        sync.Map     // sendLimits to *reactor.WriteLimits
-	gate      *handshakes.Gate
-	steps     workers
+	cfg        Config
+	limits     Limits
+	log        *slog.Logger
+	vhosts     []*vhost
+	admission  admission
+	webSockets webSockets
+	lastID     atomic.Uint64
+	refusing   atomic.Int32 // connections that are being told 503
+	tx         sync.Map     // sendLimits to *reactor.WriteLimits
+	gate       *handshakes.Gate
+	steps      workers
 
 	broker     Broker
 	audiences  audiences
@@ -87,7 +88,8 @@ func New(cfg Config) (*Engine, error) {
 	if e.broker = cfg.Broker; e.broker == nil {
 		e.broker = inProcess{}
 	}
-	e.admission.most, e.admission.mostPerIP = e.limits.Connections, e.limits.ConnectionsPerIP
+	e.admission.most, e.admission.perIP.most = e.limits.Connections, e.limits.ConnectionsPerIP
+	e.webSockets.perIP.most = e.limits.WebSocketsPerIP
 	for _, v := range cfg.Vhosts {
 		use, err := newVhost(v)
 		if err != nil {

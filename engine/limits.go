@@ -18,8 +18,14 @@ type Limits struct {
 	// more is closed, on an HTTP listener without TLS with a 503. Default: the limit
 	// of descriptors of the process, less 64 for what else it opens.
 	Connections int
-	// ConnectionsPerIP is the same for one remote address. Default: no limit.
+	// ConnectionsPerIP is the same for one remote address (IPv4) or network of 64 bits
+	// (IPv6). Connections by a unix socket do not count, and those that come through a
+	// proxy are the proxy's. Default: no limit.
 	ConnectionsPerIP int
+	// WebSocketsPerIP is how many WebSockets one such address or network may have on
+	// this server, from the request to the end of the connection. One more is refused
+	// with 429 and a Retry-After, before the program is asked. Default: no limit.
+	WebSocketsPerIP int
 
 	// HTTP bounds heads, chunk framing and trailers: 414, 431, 400.
 	HTTP http1.Limits

@@ -34,8 +34,9 @@ func (w *wsRole) begin(s *session) {
 	if s.proto.IdleTimeout > 0 {
 		w.flags |= wsIdles
 	}
+	s.seen = s.l.r.Now() // the program may have held the upgrade for long
 	w.moved(s)
-	w.watch(s, s.l.r.Now())
+	w.watch(s, s.seen)
 }
 
 // moved says that a message, or some of one, has come or gone.

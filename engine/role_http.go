@@ -55,12 +55,13 @@ type httpRole struct {
 	body   http1.Body
 	extra  []byte // fields the program added to the response
 	raw    *rawResponse
-	left   int64  // of the response's body; negative if not known
-	taken  int64  // of the request's body
-	since  int64  // when the head in hand began to arrive, or the wait for one
-	head   int    // where the response begins in the cork
-	epoch  uint32 // ... while the cork has not been flushed since
-	number uint32 // of the transaction, for Handles
+	up     *upgrading // nil if it is no upgrade
+	left   int64      // of the response's body; negative if not known
+	taken  int64      // of the request's body
+	since  int64      // when the head in hand began to arrive, or the wait for one
+	head   int        // where the response begins in the cork
+	epoch  uint32     // ... while the cork has not been flushed since
+	number uint32     // of the transaction, for Handles
 	phase  httpPhase
 	flags  httpFlag
 }
@@ -341,7 +342,9 @@ func (h *httpRole) drop(s *session) {
 	if h.req == nil {
 		return
 	}
-	if s.proto != nil {
+	if h.up != nil {
+		h.unbind(s)
+	} else if s.proto != nil {
 		_ = s.tell(callbacks.HTTPDropProtocol, nil)
 	}
 	h.req = nil
@@ -426,11 +429,14 @@ func (h *httpRole) eof(s *session) {
 		s.shut(nil)
 	case phaseAnswer: // it has said all it wanted, and gets its answer
 		h.flags |= httpLast
+		if h.up != nil { // but it cannot want a WebSocket any more
+			s.shut(io.ErrUnexpectedEOF)
+		}
 	}
 }
 
 func (h *httpRole) writeable(s *session) {
-	if h.req == nil || s.proto == nil {
+	if h.req == nil || s.proto == nil || h.up != nil {
 		return
 	}
 	h.flags |= httpCalling

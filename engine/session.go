@@ -41,6 +41,7 @@ const (
 	flagWriteable                   // on the loop's list for a Writeable callback, or owed one by drained
 	flagCreated                     // WSICreate has been raised
 	flagCutShort                    // the peer's FIN came without TLS's close_notify
+	flagWebSocket                   // counted in Limits.WebSocketsPerIP
 )
 
 // session is one connection of the engine's. It sits in memory once for every
@@ -198,6 +199,9 @@ func (s *session) ended(err error) {
 	s.l.counters.sessions--
 	if s.flags&flagAdmitted != 0 {
 		s.l.e.admission.release(s.link.Peer().Addr())
+	}
+	if s.flags&flagWebSocket != 0 {
+		s.l.e.webSockets.perIP.release(s.link.Peer().Addr())
 	}
 	invariant.Count(ledger, -1)
 }

@@ -28,6 +28,8 @@ type Stats struct {
 	// Refused is how many connections Limits.Connections and ConnectionsPerIP have
 	// turned away.
 	Refused int64
+	// WebSocketsRefused is how many upgrades Limits.WebSocketsPerIP has refused.
+	WebSocketsRefused int64
 	// TLSHandshakes is how many TLS handshakes were completed, TLSResumed how many of
 	// them by resuming an earlier session, TLSFailed how many ended in an error of
 	// TLS, and TLSTimeouts how many took too long. Both sides count.
@@ -103,7 +105,7 @@ func (e *Engine) Stats() Stats {
 		s.Subscriptions += c[12].Load()
 	}
 	s.Published += e.published.Load()
-	s.Refused = e.admission.refused.Load()
+	s.Refused, s.WebSocketsRefused = e.admission.refused.Load(), e.webSockets.refused.Load()
 	pending, waiting := e.gate.Stats()
 	s.TLSPending, s.TLSWaiting = int64(pending), int64(waiting)
 	s.TLSSteps, s.TLSStepsQueued = int64(e.steps.Running()), int64(e.steps.Queued())

@@ -1,15 +1,39 @@
 package engine
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/codec/ws/deflate"
 )
 
-// upgrade answers a request for a WebSocket (RFC 6455 4.2). It is the one place
-// where an HTTP connection turns into something else on the server's side. It
-// reports whether that has happened.
+// The server's side of RFC 6455 4.2, which is the one place where an HTTP connection
+// turns into something else:
+//
+//	upgrade      what decides without the program: the request's form, the limits
+//	climb        upgradeSteps, of which each may end it or hold it
+//	Proceed      climb goes on behind the step that was held
+//	accept       101, and the new role
+
+// upgrading is an upgrade in hand.
+type upgrading struct {
+	step   int    // the next of upgradeSteps
+	name   string // the subprotocol, "" for none
+	chosen bool   // by SelectProtocol
+	agreed *agreement
+}
+
+// upgradeSteps are what an upgrade goes through, in libwebsockets' order. A step
+// returns false if it has refused the upgrade, or if the program has: by an error, an
+// answer, or closing. It also does if the program wants to decide later.
+var upgradeSteps = [...]func(h *httpRole, s *session) (goOn bool){
+	(*httpRole).confirm, (*httpRole).choose, (*httpRole).filter, (*httpRole).negotiate, (*httpRole).addHeaders}
+
+// upgrade begins to answer a request for a WebSocket, and reports whether that is what
+// s has become.
 func (h *httpRole) upgrade(s *session) bool {
 	h.flags &^= httpReusable // whatever is answered but 101 closes
 	if err := h.checkUpgrade(); err != nil {
@@ -25,36 +49,103 @@ func (h *httpRole) upgrade(s *session) bool {
 		h.redirect(s, m)
 		return false
 	}
-	if !h.ask(s, callbacks.HTTPConfirmUpgrade, websocketName[:], 403) {
+	if !s.admitWebSocket() {
+		_ = h.addHeader("Retry-After", strconv.Itoa(int(tooManyWait/time.Second)))
+		h.refuse(s, errTooMany, 429)
 		return false
 	}
-	name, err := h.subprotocol(s)
-	if err != nil {
-		h.refuse(s, err, 400)
+	h.up = new(upgrading)
+	return h.climb(s)
+}
+
+// tooManyWait is when a client may try again that has too many WebSockets (RFC 6585 4).
+// Nobody knows when one of them will end; this is long enough to keep it from asking
+// all the time.
+const tooManyWait = 10 * time.Second
+
+var errTooMany = &http1.Error{Status: 429, Text: "too many WebSockets from this address", Remote: true}
+
+// climb takes the upgrade through the steps that are left.
+func (h *httpRole) climb(s *session) (upgraded bool) {
+	u := h.up
+	for u.step < len(upgradeSteps) {
+		step := upgradeSteps[u.step]
+		u.step++
+		if step(h, s) {
+			continue
+		}
+		if !h.held(s) {
+			h.unbind(s)
+		}
 		return false
 	}
-	s.proto = h.wsProtocol(s, name)
-	a, ok := h.bind(s, name)
-	if !ok {
-		_ = s.tell(callbacks.WSServerDropProtocol, nil)
-		s.proto = nil
-		return false
-	}
-	h.accept(s, name, a)
+	h.accept(s)
 	return true
 }
 
-// bind asks the program, in libwebsockets' order, and agrees on compression.
-func (h *httpRole) bind(s *session, name string) (a *agreement, ok bool) {
-	if !h.ask(s, callbacks.WSServerBindProtocol, nil, 500) || !h.ask(s, callbacks.FilterProtocolConnection, []byte(name), 403) {
-		return nil, false
+// held tells whether the upgrade waits for the program's word.
+func (h *httpRole) held(s *session) bool {
+	return s.state == stateOpen && h.flags&(httpStarted|httpRaw|httpHeld) == httpHeld
+}
+
+// unbind ends an upgrade that came to nothing.
+func (h *httpRole) unbind(s *session) {
+	h.up = nil
+	if s.proto != nil {
+		_ = s.tell(callbacks.WSServerDropProtocol, nil)
+		s.proto = nil
 	}
-	a, err := h.extension(s)
+}
+
+// goOn resumes an upgrade that the program has held.
+func (h *httpRole) goOn(s *session) error {
+	switch {
+	case h.flags&(httpStarted|httpRaw) != 0:
+		return callbacks.ErrAnswered
+	case h.up == nil || h.flags&httpHeld == 0:
+		return callbacks.ErrRole
+	}
+	h.flags &^= httpHeld
+	if h.flags&httpCalling != 0 {
+		return nil // the callback in hand had held it
+	}
+	h.flags |= httpCalling
+	if h.climb(s) {
+		return nil // h is not the session's role any more
+	}
+	h.flags &^= httpCalling
+	h.proceed(s)
+	return nil
+}
+
+// Proceed implements callbacks.Session, and so does SelectProtocol.
+func (s *session) Proceed() error {
+	h, err := s.inHand()
 	if err != nil {
-		h.refuse(s, err, 400)
-		return nil, false
+		return err
 	}
-	return a, h.ask(s, callbacks.AddHeaders, nil, 500)
+	return h.goOn(s)
+}
+
+func (s *session) SelectProtocol(name string) error {
+	h, err := s.inHand()
+	if err != nil {
+		return err
+	}
+	if h.up == nil || h.up.step != 1 { // the first, which is confirm, has begun
+		return callbacks.ErrRole
+	}
+	if name != "" {
+		if s.vh.protocol(name) == nil {
+			return callbacks.ErrProtocol
+		}
+		found, err := ws.SelectProtocol(h.req.Header().Values("Sec-WebSocket-Protocol"), []string{name})
+		if err != nil || found != name {
+			return callbacks.ErrProtocol
+		}
+	}
+	h.up.name, h.up.chosen = name, true
+	return nil
 }
 
 var (
@@ -84,13 +175,29 @@ func (h *httpRole) checkUpgrade() *http1.Error {
 
 var websocketName = [...]byte{'w', 'e', 'b', 's', 'o', 'c', 'k', 'e', 't'}
 
-// subprotocol chooses among what the client offers, which is mostly nothing.
-func (h *httpRole) subprotocol(s *session) (string, error) {
-	f := h.req.Header()
-	if f.Count("Sec-WebSocket-Protocol") == 0 {
-		return "", nil
+func (h *httpRole) confirm(s *session) bool {
+	return h.ask(s, callbacks.HTTPConfirmUpgrade, websocketName[:], 403)
+}
+
+// choose settles the subprotocol, looks at where the page comes from that asks for it,
+// and binds the session.
+func (h *httpRole) choose(s *session) bool {
+	offered := h.req.Header().Values("Sec-WebSocket-Protocol")
+	name, err := ws.SelectProtocol(offered, s.vh.names)
+	if err != nil {
+		h.refuse(s, err, 400)
+		return false
 	}
-	return ws.SelectProtocol(f.Values("Sec-WebSocket-Protocol"), s.vh.names)
+	if !h.up.chosen {
+		h.up.name = name
+	}
+	p := h.wsProtocol(s, h.up.name)
+	if err := h.checkOrigin(s, s.vh.origins[p]); err != nil {
+		h.refuse(s, err, 403)
+		return false
+	}
+	s.proto = p
+	return h.ask(s, callbacks.WSServerBindProtocol, nil, 403)
 }
 
 // wsProtocol is what the WebSocket is bound to: the subprotocol it asked for, the
@@ -105,18 +212,35 @@ func (h *httpRole) wsProtocol(s *session, name string) *callbacks.Protocol {
 	return s.vh.first()
 }
 
+func (h *httpRole) filter(s *session) bool {
+	return h.ask(s, callbacks.FilterProtocolConnection, []byte(h.up.name), 403)
+}
+
+// negotiate agrees on compression.
+func (h *httpRole) negotiate(s *session) bool {
+	a, err := h.extension(s)
+	if err != nil {
+		h.refuse(s, err, 400)
+		return false
+	}
+	h.up.agreed = a
+	return s.state == stateOpen && h.flags&(httpStarted|httpRaw|httpHeld) == 0 // the program may have done anything there
+}
+
+func (h *httpRole) addHeaders(s *session) bool { return h.ask(s, callbacks.AddHeaders, nil, 500) }
+
 // accept answers 101 and changes the role. The head stays readable while
 // Established runs, and for good if the protocol wants that.
-func (h *httpRole) accept(s *session, name string, a *agreement) {
+func (h *httpRole) accept(s *session) {
 	key, _ := h.req.Header().Get("Sec-WebSocket-Key")
 	b := http1.AppendStatusLine(s.begin(), 101)
 	b = append(b, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(ws.AppendAccept(b, key), "\r\n"...)
-	if name != "" {
-		b = http1.AppendField(b, "Sec-WebSocket-Protocol", name)
+	if h.up.name != "" {
+		b = http1.AppendField(b, "Sec-WebSocket-Protocol", h.up.name)
 	}
-	if a != nil {
-		b = http1.AppendField(b, "Sec-WebSocket-Extensions", a.text)
+	if h.up.agreed != nil {
+		b = http1.AppendField(b, "Sec-WebSocket-Extensions", h.up.agreed.text)
 	}
 	b = append(b, h.extra...)
 	s.commit(http1.AppendEnd(b))
@@ -126,7 +250,8 @@ func (h *httpRole) accept(s *session, name string, a *agreement) {
 		h.req.CopyTo(s.ext.head)
 	}
 	s.setWriteLimits()
-	s.openWS(a)
+	s.openWS(h.up.agreed)
+	s.unpause(pauseAnswer) // what came while the program held the upgrade
 	s.l.handshake = handshake{s: s, request: h.req}
 	s.tellOrFail(callbacks.Established, nil)
 	s.l.handshake = handshake{}

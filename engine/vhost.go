@@ -15,7 +15,8 @@ type vhost struct {
 	suffix    string // of "*.suffix", with the dot
 	protocols []*callbacks.Protocol
 	names     []string // of the protocols, for subprotocol selection
-	mounts    []mount  // longest path first
+	origins   map[*callbacks.Protocol]*origins
+	mounts    []mount // longest path first
 	raw       *callbacks.Protocol
 	tls       *serverTLS  // nil without
 	clientTLS *tls.Config // what a client without a tls.Config of its own has
@@ -27,7 +28,7 @@ type mount struct {
 }
 
 func newVhost(cfg Vhost) (v *vhost, err error) {
-	v = &vhost{name: strings.ToLower(cfg.Name)}
+	v = &vhost{name: strings.ToLower(cfg.Name), origins: make(map[*callbacks.Protocol]*origins)}
 	if rest, ok := strings.CutPrefix(v.name, "*"); ok {
 		v.suffix = rest
 	}
@@ -36,6 +37,8 @@ func newVhost(cfg Vhost) (v *vhost, err error) {
 			own := *p.Deflate
 			p.Deflate = &own
 		}
+		p.Origins = slices.Clone(p.Origins)
+		v.origins[&p], _ = newOrigins(p.Origins) // New has checked it
 		v.protocols = append(v.protocols, &p)
 		if p.Name != "" {
 			v.names = append(v.names, p.Name)
