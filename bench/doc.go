@@ -20,6 +20,9 @@
 // With -tls 1.2 or 1.3 and -groups, such as X25519, they offer less than crypto/tls
 // does by itself; what was agreed upon is printed below the table.
 //
+// The modes wsz, fan and fanz are compressed echo, broadcast, and compressed
+// broadcast. A message of the last two is one arrival at one subscriber.
+//
 // The tests here hold budgets that do not depend on how fast the machine is: ratios of
 // processor time within one run, and bytes. They run everything on the loopback
 // interface and need Linux. Under the race detector or with the invariants tag,

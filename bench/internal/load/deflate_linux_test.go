@@ -117,13 +117,15 @@ func TestRunCompressed(t *testing.T) {
 	}
 }
 
+const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+
 // accept opens a WebSocket from the server's side, and answers a ping if there is
 // one to come.
 func accept(c net.Conn, extensions string, fans bool) {
 	if _, err := readHead(c); err != nil {
 		return
 	}
-	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+	answer := switching
 	if extensions != "" {
 		answer += "Sec-WebSocket-Extensions: " + extensions + "\r\n"
 	}
@@ -176,6 +178,31 @@ func TestRunNoticesWrongFrames(t *testing.T) {
 				t.Fatalf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestGreeting: what is sent to all is not begun with a server that is not ready.
+func TestGreeting(t *testing.T) {
+	for _, c := range []struct {
+		mode Mode
+		pong []byte
+		want string
+	}{
+		{Fan, []byte{textFrame, 0}, "a ping was answered with 8100"},
+		{Fan, []byte{pongFrame}, "the server closed"},
+		{RawFan, nil, "the server closed"},
+	} {
+		addr := serve(t, func(conn net.Conn) {
+			if c.mode == Fan {
+				_, _ = readHead(conn)
+				_, _ = io.WriteString(conn, switching+"\r\n")
+			}
+			_, _ = conn.Read(make([]byte, 6))
+			_, _ = conn.Write(c.pong)
+		})
+		if _, err := run(Config{Addr: addr, Mode: c.mode, Size: 100}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %x: error %v, want %q", c.mode, c.pong, err, c.want)
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ func main() {
 	takeover := flag.Bool("takeover", false, "compress with what was sent before")
 	window := flag.Uint("window", 15, "`bits` of both sides' windows")
 	level := flag.Int("level", 0, "how hard to compress; 0 is the library's choice")
+	threshold := flag.Int("threshold", 0, "`bytes` from which on to compress; 0 is the library's choice")
 	fans := flag.Bool("fan", false, "send to all")
 	flag.Parse()
 	p := callbacks.Protocol{Name: "echo-protocol", Callback: echo}
@@ -40,7 +41,7 @@ func main() {
 	}
 	if *deflates {
 		d := deflate.Direction{Takeover: *takeover, WindowBits: uint8(*window)}
-		p.Deflate = &deflate.Config{Level: *level, Server: d, Client: d}
+		p.Deflate = &deflate.Config{Level: *level, Threshold: *threshold, Server: d, Client: d}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
