@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"time"
 
@@ -29,7 +30,7 @@ func (s *session) Handle() callbacks.Handle {
 	if h, ok := s.role.(*httpRole); ok && h.req != nil {
 		return transaction{(*handle)(s), h.number}
 	}
-	return (*handle)(s)
+	return s.outside()
 }
 
 func (s *session) Protocol() *callbacks.Protocol {
@@ -140,10 +141,14 @@ func (s *session) SetTimer(d time.Duration) {
 
 func (s *session) Close(code ws.StatusCode, reason string) error {
 	s.l.assertHere()
-	if s.state > stateOpen {
-		return callbacks.ErrClosed
+	err := callbacks.ErrClosed
+	if s.state <= stateOpen {
+		err = s.role.close(s, code, reason)
 	}
-	return s.role.close(s, code, reason)
+	if err == nil || errors.Is(err, callbacks.ErrClosed) {
+		s.forgo()
+	}
+	return err
 }
 
 func (s *session) CloseStatus() (ws.StatusCode, string) {
@@ -270,6 +275,7 @@ func (s *session) Hold() {
 type ext struct {
 	head   *http1.Request // of the handshake, for Protocol.RetainHead
 	parent *session
+	line   *line  // of a client with a RetryPolicy
 	err    error  // why the session ended
 	reason string // of the close frame that ended it
 }

@@ -3,8 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
-	"net/netip"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -33,10 +32,23 @@ const (
 	AllowExpired ClientFlags = 1 << 3
 	// AllowInsecure accepts any certificate.
 	AllowInsecure ClientFlags = 1 << 4
+	// HTTPNoFollowRedirect takes a redirect for the refusal that it otherwise is not.
+	HTTPNoFollowRedirect ClientFlags = 1 << 12
+	// AcceptTLSDowngradeRedirects follows redirects from wss to ws, too.
+	AcceptTLSDowngradeRedirects ClientFlags = 1 << 29
 )
+
+// withoutTLS are the flags that mean something without UseSSL.
+const withoutTLS = HTTPNoFollowRedirect | AcceptTLSDowngradeRedirects
 
 // ClientConnectInfo says where to connect and as what; the fields are those of
 // libwebsockets' lws_client_connect_info.
+//
+// A server may answer with a redirect: 301, 302, 303, 307 or 308 with a Location, of
+// which four in a row are followed, each announced by ClientHTTPRedirect. Another
+// origin is told nothing that was meant for the first: Host, the Authorization and
+// Cookie of Header, and of TLS the certificates and ServerName; nor do the flags that
+// relax the verification hold there.
 type ClientConnectInfo struct {
 	// Address is a host name, an IP address, or "+/path" for a unix socket ("+@name"
 	// for an abstract one). Required.
@@ -69,6 +81,23 @@ type ClientConnectInfo struct {
 	// Header is sent with the handshake. What the engine writes itself cannot be
 	// replaced.
 	Header []http1.Field
+	// Jar has the cookies to send, and is given those that a server sets with its
+	// answer to the handshake, whatever that is. ws counts as http and wss as https. It
+	// is called on the loop and must not block; nil is none. Cookies of Header and of
+	// ClientAppendHandshakeHeader are sent before those of the Jar, in one field.
+	Jar http.CookieJar
+	// Proxy is where to connect to instead, and whom to ask for a connection to Address:
+	// "http://user:password@host:port" by CONNECT (RFC 9110 9.3.6) with Basic
+	// authentication, or "socks5://user:password@host:port" (RFC 1928 and 1929);
+	// "socks5h" means the same. User and password may be left out, the port is 80 or
+	// 1080 then. Names are resolved by the proxy. TLS is between this end and the
+	// server. A proxy's refusal is a *ProxyError; its time is Limits.HandshakeTimeout.
+	// Session.RemoteAddr is the proxy's address. Not for unix sockets; "" is none.
+	Proxy string
+	// Retry says what follows when the connection cannot be made, or is lost. nil
+	// reports the first failure by ClientConnectionError, and connects once. Connect
+	// copies it.
+	Retry *RetryPolicy
 	// Vhost names the vhost that the session belongs to; "" is the first.
 	Vhost string
 	// LocalProtocolName is the protocol whose Callback is called; "" means the one
@@ -116,6 +145,10 @@ func ParseClientURL(target string) (ClientConnectInfo, error) {
 // come later, never from inside Connect: in the end either ClientEstablished and
 // ClientClosed, or ClientConnectionError, exactly once. The error is for what is
 // wrong with info, or ErrClosed.
+//
+// With RetryPolicy.Reconnect the Handle, and the Session.Handle of all its sessions,
+// refers to whichever session is the current one, and to none when there will be no
+// other.
 func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if err := info.check(); err != nil {
 		return nil, err
@@ -128,113 +161,42 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
 	}
 	l, parent := e.loopFor(&info)
-	info.Header = slices.Clone(info.Header)
-	if info.TLS != nil {
-		info.TLS = info.TLS.Clone()
-	}
-	d := &dialRole{info: info}
-	s := &session{l: l, vh: v, role: d, flags: flagClient, user: info.UserData, id: e.lastID.Add(1)}
+	info.own()
+	s := l.newClient(v, info, newLine(l, &info), info.UserData)
 	if parent != nil {
 		s.extend().parent = parent
 	}
-	if s.proto = d.localProtocol(v); s.proto == nil {
+	if s.proto == nil {
 		return nil, configErrorf("vhost %q has no protocol %q", v.name, info.LocalProtocolName)
 	}
-	if l.r.Post(reactor.Func(func() { d.start(s) })) != nil {
+	if l.r.Post(reactor.Func(func() { s.role.(*dialRole).start(s) })) != nil {
 		return nil, ErrClosed
 	}
-	return (*handle)(s), nil
+	return s.outside(), nil
 }
 
-func (i *ClientConnectInfo) check() error {
-	switch {
-	case i.Address == "":
-		return configErrorf("no address to connect to")
-	case i.Port < 0 || i.Port > 65535:
-		return configErrorf("port %d", i.Port)
-	case i.Flags != 0 && i.Flags&UseSSL == 0:
-		return configErrorf("flags %#x without UseSSL", uint32(i.Flags))
-	case i.Method != "" && i.Method != "RAW":
-		return configErrorf("method %q: only WebSocket and RAW clients", i.Method)
-	case strings.ContainsAny(i.Path, " \r\n\t#") || !http1.ValidValue(i.Path):
-		return configErrorf("path %q", i.Path)
-	case !http1.ValidValue(i.Host) || !http1.ValidValue(i.Origin):
-		return configErrorf("host %q or origin %q", i.Host, i.Origin)
+// own makes i independent of what the caller has.
+func (i *ClientConnectInfo) own() {
+	i.Header = slices.Clone(i.Header)
+	if i.TLS != nil {
+		i.TLS = i.TLS.Clone()
 	}
-	for _, name := range i.protocols() {
-		if !http1.ValidName(name) {
-			return configErrorf("protocol %q is no token", name)
-		}
+	if i.Retry != nil {
+		i.Retry = i.Retry.withDefaults()
 	}
-	for _, f := range i.Header {
-		if checkField(f.Name, f.Value) != nil {
-			return configErrorf("header field %q: %q", f.Name, f.Value)
-		}
-	}
-	if i.Iface != "" {
-		if _, err := netip.ParseAddr(i.Iface); err != nil {
-			return configErrorf("iface %q is no IP address", i.Iface)
-		}
-	}
-	return nil
 }
 
-// protocols are the subprotocols to offer.
-func (i *ClientConnectInfo) protocols() (names []string) { return list(i.Protocol) }
-
-// list takes a list separated by commas apart.
-func list(text string) (names []string) {
-	for name := range strings.SplitSeq(text, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			names = append(names, name)
-		}
+// newClient makes the session of a client that has not begun. Its protocol is nil if
+// there is none of its name.
+func (l *loop) newClient(v *vhost, info ClientConnectInfo, n *line, user any) *session {
+	d := &dialRole{info: info, line: n}
+	s := &session{l: l, vh: v, role: d, flags: flagClient, user: user, id: l.e.lastID.Add(1)}
+	s.proto = d.localProtocol(v)
+	if n != nil {
+		s.extend().line = n
+		n.current = s
 	}
-	return names
-}
-
-func (i *ClientConnectInfo) port() int {
-	if i.Port == 0 {
-		return i.usualPort()
-	}
-	return i.Port
-}
-
-func (i *ClientConnectInfo) usualPort() int {
-	if i.Flags&UseSSL != 0 {
-		return 443
-	}
-	return 80
-}
-
-// host is the value of Host (RFC 9110 7.2).
-func (i *ClientConnectInfo) host() string {
-	switch {
-	case i.Host != "":
-		return i.Host
-	case strings.HasPrefix(i.Address, "+"):
-		return "localhost"
-	case i.port() != i.usualPort():
-		return net.JoinHostPort(i.Address, strconv.Itoa(i.port()))
-	case strings.Contains(i.Address, ":"):
-		return "[" + i.Address + "]"
-	}
-	return i.Address
-}
-
-// dialConfig is what the reactor needs to know.
-func (i *ClientConnectInfo) dialConfig(lim *Limits) reactor.DialConfig {
-	cfg := reactor.DialConfig{Network: "tcp", Host: i.Address, Port: uint16(i.port()), Timeout: lim.ConnectTimeout,
-		Options: reactor.Options{Delay: i.Delay, KeepAlive: i.KeepAlive}}
-	if path, ok := strings.CutPrefix(i.Address, "+"); ok {
-		cfg.Network, cfg.Host = "unix", path
-	}
-	if i.ConnectTimeout > 0 {
-		cfg.Timeout = i.ConnectTimeout
-	}
-	if i.Iface != "" {
-		cfg.Local, _ = netip.ParseAddr(i.Iface) // checked
-	}
-	return cfg
+	return s
 }
 
 func (e *Engine) vhost(name string) *vhost {
@@ -259,20 +221,4 @@ func (e *Engine) loopFor(info *ClientConnectInfo) (*loop, *session) {
 	defer e.mu.Unlock()
 	e.turn++
 	return e.loops[e.turn%len(e.loops)], nil
-}
-
-// HandshakeError says that a server did not open a WebSocket.
-type HandshakeError struct {
-	// Status is the response's, 0 if there was no good one.
-	Status int
-	// Text says what was wrong.
-	Text string
-}
-
-// Error tells both.
-func (h *HandshakeError) Error() string {
-	if h.Status == 0 {
-		return "engine: handshake: " + h.Text
-	}
-	return fmt.Sprintf("engine: handshake: status %d: %s", h.Status, h.Text)
 }

@@ -202,6 +202,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	err := e.drain(r)
 	e.over()
 	err = errors.Join(err, r.Stop())
+	e.endWaiting()
 	e.steps.Wait()
 	e.stopWatching()
 	e.destroyProtocols()
@@ -253,8 +254,7 @@ func (e *Engine) drain(r *reactor.Reactor) error {
 // goodbye begins to end every session of the loop.
 func (l *loop) goodbye() {
 	l.draining = true
-	byAge := func(a, b *session) int { return cmp.Compare(a.id, b.id) }
-	for _, s := range slices.SortedFunc(maps.Keys(l.clients), byAge) { // a map's order would make tests differ
+	for _, s := range l.waiting() {
 		s.role.goodbye(s)
 	}
 	l.r.Each(func(c *reactor.Conn) {
@@ -263,6 +263,25 @@ func (l *loop) goodbye() {
 			s.role.goodbye(s)
 		}
 	})
+}
+
+// endWaiting ends the clients of loops that died while they waited to try again; the
+// loops have ended all others.
+func (e *Engine) endWaiting() {
+	for _, l := range e.loops {
+		l.here = 0 // its goroutine has ended, and this one may stand in for it
+		l.draining = true
+		for _, s := range l.waiting() {
+			s.ended(ErrClosed)
+		}
+	}
+}
+
+// waiting are the clients that have no link, in an order that does not change from run
+// to run, as a map's would.
+func (l *loop) waiting() []*session {
+	byAge := func(a, b *session) int { return cmp.Compare(a.id, b.id) }
+	return slices.SortedFunc(maps.Keys(l.clients), byAge)
 }
 
 // Shutdown makes Run drain and waits until it has returned, or for ctx, which is

@@ -24,19 +24,19 @@ func (h *handle) write(p []byte, kind callbacks.Kind, number uint32) error {
 	if h.gone.Load() {
 		return callbacks.ErrClosed
 	}
-	m := letters.Get().(*letter)
-	m.do, m.kind, m.number, m.buf = letterWrite, kind, number, bufpool.Get()
-	m.buf.B = append(m.buf.B, p...)
+	m := writeLetter(p, kind)
+	m.number = number
 	return h.post(m)
 }
 
 func (h *handle) RequestWriteable() error { return h.post(&letter{do: letterWriteable}) }
 
 func (h *handle) Close(code ws.StatusCode, reason string) error {
-	if code != 0 && !ws.ValidCloseCode(code) {
-		return &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
+	m, err := closeLetter(code, reason)
+	if err != nil {
+		return err
 	}
-	return h.post(&letter{do: letterClose, code: code, reason: reason})
+	return h.post(m)
 }
 
 // transaction is the handle of an HTTP transaction: once that is over it does
@@ -94,9 +94,26 @@ const (
 
 var letters = sync.Pool{New: func() any { return new(letter) }}
 
+func writeLetter(p []byte, kind callbacks.Kind) *letter {
+	m := letters.Get().(*letter)
+	m.do, m.kind, m.buf = letterWrite, kind, bufpool.Get()
+	m.buf.B = append(m.buf.B, p...)
+	return m
+}
+
+func closeLetter(code ws.StatusCode, reason string) (*letter, error) {
+	if code != 0 && !ws.ValidCloseCode(code) {
+		return nil, &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
+	}
+	return &letter{do: letterClose, code: code, reason: reason}, nil
+}
+
 // Deliver makes the call on the session's loop.
 func (m *letter) Deliver() {
 	s := m.s
+	if m.do == letterClose {
+		s.forgo()
+	}
 	if m.do == letterWrite {
 		if w := s.early(); w != nil {
 			w.keep(s, m)

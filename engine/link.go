@@ -39,3 +39,12 @@ func (p *plainHandler) EOF(*reactor.Conn)                  { (*session)(p).peerC
 func (p *plainHandler) Writable(*reactor.Conn)             { (*session)(p).drained() }
 func (p *plainHandler) Timeout(_ *reactor.Conn, now int64) { (*session)(p).expired(now) }
 func (p *plainHandler) Closed(_ *reactor.Conn, err error)  { (*session)(p).ended(err) }
+
+// nobody hears a connection that ends without its session.
+type nobody struct{}
+
+func (nobody) Data(_ *reactor.Conn, b []byte) int { return len(b) }
+func (nobody) EOF(*reactor.Conn)                  {}
+func (nobody) Writable(*reactor.Conn)             {}
+func (nobody) Timeout(*reactor.Conn, int64)       {}
+func (nobody) Closed(*reactor.Conn, error)        {}

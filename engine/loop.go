@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/x509"
+	"math/rand/v2"
 	"time"
 
 	"github.com/penstock-go/penstock/codec/http1"
@@ -52,6 +53,7 @@ type loop struct {
 	handshake  handshake
 	roots      func() *x509.CertPool // Session.VerifyCerts; nil but in the callbacks that have it
 	recurring  []*recurring          // alarms of the engine's own
+	jitter     *rand.Rand            // of RetryPolicy
 	here       uint64                // the goroutine, in the invariants build
 	draining   bool
 	counters   counters
@@ -61,6 +63,7 @@ func newLoop(e *Engine, r *reactor.Loop) *loop {
 	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(),
 		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement), topics: make(map[string]*topic)}
 	l.pingMark = l.keys.Next()
+	l.jitter = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	r.Shared = l
 	r.AfterEvent = l.afterEvent
 	return l

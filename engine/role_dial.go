@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
@@ -23,21 +25,37 @@ const interimMost = 16
 // dialRole is a client that is not established: it has no link at first, and then
 // waits for the server's answer.
 //
-//	start --Dial--> Dialed --request--> receive --101--> wsRole
-//	  |              |                    |
-//	  +--------------+--------------------+--> closed: ClientConnectionError
+//	start --> dial --> Dialed --> dig, through --> TLS --> connected --> receive --101--> wsRole
+//	  |        | ^       |         (a proxy)        |         |            |
+//	  |        | |       +------------+-------------+---------+------------+
+//	  |        | |                            ended
+//	  |        | +--now: redirected-------------+
+//	  |        | +--timeout: wait, by a policy--+
+//	  +--------+--------------------------------+--> closed: ClientConnectionError
 type dialRole struct {
-	info    ClientConnectInfo
-	dialing *reactor.Dialing
-	key     string
-	extra   []byte
-	resp    http1.Response
-	refusal *http1.Response // a copy of a response that was no good
-	interim int
-	offered *deflate.Config // nil if compression was not
-	bound   bool            // WSClientBindProtocol has been raised
-	early   early
-	alarm   reactor.Timer
+	attempt
+	info  ClientConnectInfo // of this attempt, which may be a redirect's
+	line  *line             // nil without a RetryPolicy
+	hops  int               // redirects followed
+	bound bool              // WSClientBindProtocol has been raised
+	early early
+	alarm reactor.Timer
+}
+
+// attempt is what is forgotten before the next one.
+type attempt struct {
+	dialing  *reactor.Dialing
+	tunnel   *tunnel // while a proxy is asked
+	key      string
+	extra    []byte
+	cookies  []string // of AddHeader
+	resp     http1.Response
+	interim  int
+	offered  *deflate.Config // nil if compression was not
+	refusal  *http1.Response // a copy of a response that was no good
+	refusing *refusing       // while the body of a refusal is awaited
+	asked    time.Duration   // by Retry-After
+	hop      *ClientConnectInfo
 }
 
 // localProtocol is the protocol that hears of the session before the server has
@@ -56,30 +74,42 @@ func (d *dialRole) localProtocol(v *vhost) *callbacks.Protocol {
 
 // start is the session's first event.
 func (d *dialRole) start(s *session) {
-	proto := s.proto
-	s.proto = nil // the beginning is the first protocol's, as the end will be
-	s.begun()
-	s.proto = proto
+	d.introduce(s)
 	if s.l.draining {
 		s.ended(ErrClosed)
 		return
 	}
-	if d.info.Method != "RAW" {
+	d.dial(s)
+}
+
+// introduce raises the first reason. The beginning is the first protocol's, as the end
+// will be.
+func (d *dialRole) introduce(s *session) {
+	proto := s.proto
+	s.proto = nil
+	s.begun()
+	s.proto = proto
+}
+
+// dial begins an attempt.
+func (d *dialRole) dial(s *session) {
+	delete(s.l.clients, s)
+	d.attempt = attempt{}
+	if d.info.Method != "RAW" && !d.bound {
 		d.bound = true
 		if err := s.tell(callbacks.WSClientBindProtocol, nil); err != nil {
+			s.forgo()
 			s.ended(err)
 			return
 		}
 	}
 	if err := s.tell(callbacks.Connecting, nil); err != nil {
+		s.forgo()
 		s.ended(err)
 		return
 	}
-	if s.state != stateOpening {
-		return
-	}
 	s.l.clients[s] = struct{}{}
-	d.dialing = s.l.r.Dial(d.info.dialConfig(&s.l.e.limits), (*dialer)(s))
+	d.dialing = s.l.r.Dial(d.info.dialConfig(d.info.via(), &s.l.e.limits), (*dialer)(s))
 }
 
 // begun counts a client's session and introduces it.
@@ -96,30 +126,44 @@ func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
 	s := (*session)(p)
 	delete(s.l.clients, s)
 	d := s.role.(*dialRole)
+	d.dialing = nil
 	s.l.r.Disarm(&d.alarm)
 	s.link, s.state, s.seen, s.armed = c, stateOpen, s.l.r.Now(), 0
 	var h reactor.Handler = (*plainHandler)(s)
-	switch {
+	switch via := d.info.via(); {
 	case s.l.draining:
 		s.abort(ErrClosed)
-	case d.info.Flags&UseSSL != 0:
-		t := &secured{s: s, c: c}
-		cfg := d.info.clientTLS(s.vh)
-		verifying(cfg, &t.tls, d.info.Flags)
-		t.shake(tlsbridge.Client, cfg, nil, func() { d.connected(s) })
-		h = t
+	case via != nil:
+		d.dig(s, via)
 	default:
-		d.connected(s)
+		h = d.reached(s, c)
 	}
 	s.arm()
 	return h
 }
 
+// reached begins to talk to the server, and returns who listens.
+func (d *dialRole) reached(s *session, c *reactor.Conn) reactor.Handler {
+	if d.info.Flags&UseSSL == 0 {
+		d.connected(s)
+		return (*plainHandler)(s)
+	}
+	t := &secured{s: s, c: c}
+	cfg := d.info.clientTLS(s.vh)
+	verifying(cfg, &t.tls, d.info.Flags)
+	t.shake(tlsbridge.Client, cfg, nil, func() { d.connected(s) })
+	return t
+}
+
 func (p *dialer) DialFailed(err error) {
 	s := (*session)(p)
 	delete(s.l.clients, s)
-	s.because(err)
-	s.ended(nil)
+	d := s.role.(*dialRole)
+	d.dialing = nil
+	if d.info.Proxy != "" {
+		err = &ProxyError{Err: err}
+	}
+	s.ended(err)
 }
 
 // connected sends the handshake (RFC 6455 4.1).
@@ -139,16 +183,17 @@ func (d *dialRole) connected(s *session) {
 		s.fail(err)
 		return
 	}
-	s.commit(d.appendRequest(s.begin(), extension))
+	cookies, err := d.appendCookies(nil, s)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.commit(d.appendRequest(s.begin(), append(cookies, extension...)))
 	s.deadlineIn(s.l.e.limits.HandshakeTimeout)
 }
 
-func (d *dialRole) appendRequest(b, extension []byte) []byte {
-	path := d.info.Path
-	if path == "" {
-		path = "/"
-	}
-	b = http1.AppendRequestLine(b, "GET", path)
+func (d *dialRole) appendRequest(b, more []byte) []byte {
+	b = http1.AppendRequestLine(b, "GET", d.info.target())
 	b = http1.AppendField(b, "Host", d.info.host())
 	b = append(b, "Upgrade: websocket\r\nConnection: Upgrade\r\n"...)
 	b = http1.AppendField(b, "Sec-WebSocket-Key", d.key)
@@ -168,34 +213,57 @@ func (d *dialRole) appendRequest(b, extension []byte) []byte {
 		b = append(b, "\r\n"...)
 	}
 	for _, f := range d.info.Header {
-		b = http1.AppendField(b, f.Name, f.Value)
+		if !strings.EqualFold(f.Name, "Cookie") {
+			b = http1.AppendField(b, f.Name, f.Value)
+		}
 	}
-	return http1.AppendEnd(append(append(b, extension...), d.extra...))
+	return http1.AppendEnd(append(append(b, more...), d.extra...))
 }
 
 func (d *dialRole) addHeader(name, value string) error {
 	if err := checkField(name, value); err != nil {
 		return err
 	}
+	if strings.EqualFold(name, "Cookie") {
+		d.cookies = append(d.cookies, value)
+		return nil
+	}
 	d.extra = http1.AppendField(d.extra, name, value)
 	return nil
 }
 
-// receive waits for the server's answer.
+// receive waits for the proxy's answer, and the server's.
 func (d *dialRole) receive(s *session, b []byte) (int, error) {
+	switch {
+	case d.refusing != nil:
+		return d.refused(s, b), nil
+	case d.tunnel != nil:
+		return d.tunnelled(s, b), nil
+	case s.handshaking() != nil: // what the proxy has sent on is TLS's
+		return 0, nil
+	}
 	n, err := http1.ParseResponse(b, &d.resp, &s.l.e.limits.HTTP)
 	if err != nil {
-		return 0, &HandshakeError{Text: err.Error()}
+		s.abort(&HandshakeError{Text: "the answer is no HTTP response", Err: err})
+		return 0, nil
 	}
 	if n == 0 {
 		return 0, nil
 	}
 	if st := d.resp.Status(); st < 200 && st != 101 {
 		if d.interim++; d.interim > interimMost {
-			return 0, &HandshakeError{Status: st, Text: "too many interim responses"}
+			s.abort(&HandshakeError{Status: st, Text: "too many interim responses"})
 		}
 		d.resp.Reset()
 		return n, nil
+	}
+	return n, d.answered(s)
+}
+
+// answered opens the WebSocket, or ends the attempt.
+func (d *dialRole) answered(s *session) error {
+	if err := d.keep(s); err != nil {
+		return err
 	}
 	name, err := d.checkResponse()
 	var a *agreement
@@ -203,11 +271,10 @@ func (d *dialRole) receive(s *session, b []byte) (int, error) {
 		a, err = d.extension(s)
 	}
 	if err != nil {
-		d.refusal = new(http1.Response)
-		d.resp.CopyTo(d.refusal)
-		return 0, err
+		d.badAnswer(s, err)
+		return nil
 	}
-	return n, d.establish(s, name, a)
+	return d.establish(s, name, a)
 }
 
 // checkResponse holds the answer against RFC 6455 4.1 and returns the subprotocol.
@@ -248,6 +315,9 @@ func (d *dialRole) establish(s *session, name string, a *agreement) error {
 	}
 	s.setWriteLimits()
 	s.openWS(a)
+	if n := d.line; n != nil {
+		s.SetLiveness(n.policy.PingInterval, n.policy.HangupTimeout)
+	}
 	s.tellOrFail(callbacks.ClientEstablished, nil)
 	d.early.deliver()
 	if s.l.draining && s.state == stateOpen {
@@ -278,11 +348,14 @@ func (d *dialRole) arm(s *session, at int64) {
 // Expire is that alarm; it is for the wheel only.
 func (p *dialer) Expire(now int64) { (*session)(p).expired(now) }
 
-func (d *dialRole) eof(s *session) { s.abort(io.ErrUnexpectedEOF) }
+func (d *dialRole) eof(s *session) { s.abort(d.unanswered(io.ErrUnexpectedEOF)) }
 
 func (d *dialRole) timeout(s *session, _ int64) {
-	if !s.secureTimeout() {
-		s.abort(ErrHandshakeTimeout)
+	switch {
+	case s.link == nil: // it has waited
+		d.dial(s)
+	case !s.secureTimeout():
+		s.abort(d.unanswered(ErrHandshakeTimeout))
 	}
 }
 
@@ -301,10 +374,13 @@ func (d *dialRole) fail(s *session, err error) {
 	}
 	// Not from inside the callback that may have asked for it.
 	_ = s.l.r.Post(reactor.Func(func() {
-		if s.link != nil { // it was connected meanwhile
+		switch {
+		case s.state != stateOpening: // it was connected meanwhile, or has ended
 			s.abort(err)
-		} else if d.dialing != nil {
+		case d.dialing != nil:
 			d.dialing.Cancel(err)
+		default: // it waits
+			s.ended(err)
 		}
 	}))
 }
@@ -318,13 +394,19 @@ func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
 
 // closed is the one terminal callback of a client that was not established.
 func (d *dialRole) closed(s *session) {
-	s.because(callbacks.ErrClosed)
+	delete(s.l.clients, s)
 	s.l.r.Disarm(&d.alarm)
 	d.early.drop()
 	if d.bound {
 		_ = s.tell(callbacks.WSClientDropProtocol, nil)
 	}
-	s.l.handshake = handshake{s: s, response: d.refusal}
-	_ = s.tell(callbacks.ClientConnectionError, []byte(s.Err().Error()))
+	_ = d.tellOf(s, d.refusal, callbacks.ClientConnectionError, s.cause().Error())
+}
+
+// tellOf calls the program, which may look at a response.
+func (d *dialRole) tellOf(s *session, r *http1.Response, why callbacks.Reason, in string) error {
+	s.l.handshake = handshake{s: s, response: r}
+	err := s.tell(why, []byte(in))
 	s.l.handshake = handshake{}
+	return err
 }

@@ -105,7 +105,9 @@ func (t *secured) Closed(_ *reactor.Conn, err error) {
 		t.hs.closed()
 	}
 	t.dropKept()
-	t.s.ended(err)
+	if t.s.link == t { // else the session has parted from it
+		t.s.ended(err)
+	}
 }
 
 func (t *secured) session() *session { return t.s }

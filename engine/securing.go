@@ -286,6 +286,9 @@ func (h *securing) ask() {
 		s.vh = h.port.byName(state.ServerName)
 	}
 	err := s.tell(reason, state.PeerCertificates[0].Raw)
+	if err != nil {
+		s.forgo()
+	}
 	if s.state == stateOpen {
 		t.tls.Answer(err)
 		h.step(nil)

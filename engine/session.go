@@ -5,6 +5,7 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/internal/invariant"
+	"github.com/penstock-go/penstock/reactor"
 )
 
 // state is where a session stands. Its role, HTTP or WebSocket or another, is
@@ -133,9 +134,11 @@ func (s *session) writeable() {
 	}
 }
 
-// fail ends the session for err, with the wire answer that the role has for it.
+// fail ends the session for err, which is the program's, with the wire answer that the
+// role has for it.
 func (s *session) fail(err error) {
 	if s.state == stateOpen || s.state == stateOpening {
+		s.forgo()
 		s.role.fail(s, err)
 	}
 }
@@ -159,6 +162,18 @@ func (s *session) shut(err error) {
 	}
 	s.state = stateClosing
 	s.link.Close()
+	if _, ok := s.role.(*dialRole); ok {
+		s.part()
+	}
+}
+
+// part leaves the link of a client that was not established to end in good order,
+// which may take a while, and does not wait for that.
+func (s *session) part() {
+	if c, ok := s.link.(*reactor.Conn); ok {
+		c.SetHandler(nobody{})
+	} // else secured.Closed sees that nobody waits
+	s.ended(nil)
 }
 
 // abort drops what was not sent, resets the link, and ends the session.
@@ -186,6 +201,9 @@ func (s *session) ended(err error) {
 	if s.state == stateEnded {
 		return
 	}
+	if d, ok := s.role.(*dialRole); ok && d.again(s, err) {
+		return
+	}
 	s.because(err)
 	s.state = stateEnded
 	s.gone.Store(true)
@@ -195,6 +213,7 @@ func (s *session) ended(err error) {
 	if s.flags&flagCreated != 0 {
 		_ = s.tell(callbacks.WSIDestroy, nil)
 	}
+	was, user := s.role, s.user
 	s.role, s.user = &filtered, nil
 	s.l.counters.sessions--
 	if s.flags&flagAdmitted != 0 {
@@ -204,6 +223,9 @@ func (s *session) ended(err error) {
 		s.l.e.webSockets.perIP.release(s.link.Peer().Addr())
 	}
 	invariant.Count(ledger, -1)
+	if n := s.line(); n != nil {
+		n.follow(s, was, user)
+	}
 }
 
 // pause stops reading for one more reason.

@@ -31,6 +31,7 @@ type record struct {
 	created     bool
 	established bool
 	peerClosed  bool
+	waits       bool // ClientRetrying has come, and no Connecting behind it
 	asked       bool // HTTP has come in this transaction
 	completed   bool // HTTPBodyCompletion has
 	opened      bool // RawAdopt or RawConnected has come
@@ -169,11 +170,15 @@ func (c *record) inRole(why callbacks.Reason) (wrong string) {
 		return c.only(c.bound == callbacks.WSServerBindProtocol && !c.established, "out of order")
 	case callbacks.OpenSSLPerformClientCertVerification:
 		return c.only(!c.client && c.requests == 0 && c.bound == 0, "out of order")
-	case callbacks.Connecting, callbacks.ClientAppendHandshakeHeader, callbacks.ClientFilterPreEstablish,
+	case callbacks.Connecting, callbacks.ClientRetrying:
+		twice := c.waits && why == callbacks.ClientRetrying
+		c.waits = why == callbacks.ClientRetrying
+		return c.only(c.client && !c.established && !c.opened && !twice, "out of order")
+	case callbacks.ClientAppendHandshakeHeader, callbacks.ClientFilterPreEstablish, callbacks.ClientHTTPRedirect,
 		callbacks.OpenSSLPerformServerCertVerification:
-		return c.only(c.client && !c.established, "out of order")
+		return c.only(c.client && !c.established && !c.waits, "out of order")
 	case callbacks.Established, callbacks.ClientEstablished:
-		ok := !c.established && (c.bound == callbacks.WSServerBindProtocol || c.bound == callbacks.WSClientBindProtocol)
+		ok := !c.established && !c.waits && (c.bound == callbacks.WSServerBindProtocol || c.bound == callbacks.WSClientBindProtocol)
 		c.established = true
 		return c.only(ok, "established twice or unbound")
 	case callbacks.Receive, callbacks.ReceivePong, callbacks.ServerWriteable, callbacks.ClientReceive,
@@ -182,7 +187,7 @@ func (c *record) inRole(why callbacks.Reason) (wrong string) {
 		c.peerClosed = c.peerClosed || why == callbacks.WSPeerInitiatedClose
 		return c.only(ok, "received while not open")
 	case callbacks.RawAdopt, callbacks.RawConnected:
-		ok := c.bound == callbacks.RawSktBindProtocol && !c.opened
+		ok := c.bound == callbacks.RawSktBindProtocol && !c.opened && !c.waits
 		c.opened = true
 		return c.only(ok, "opened twice or unbound")
 	case callbacks.RawRX, callbacks.RawWriteable:

@@ -71,7 +71,7 @@ func (s *session) expired(now int64) {
 		s.timerAt = 0
 		s.tellOrFail(callbacks.Timer, nil)
 	}
-	if s.deadline != 0 && s.deadline <= now && s.state == stateOpen {
+	if s.deadline != 0 && s.deadline <= now && s.state <= stateOpen {
 		s.deadline = 0
 		s.role.timeout(s, now)
 	}

@@ -112,7 +112,7 @@ func (d *dialRole) extension(s *session) (*agreement, error) {
 	}
 	p, ok, err := d.offered.Confirm(f.Values("Sec-WebSocket-Extensions"))
 	if err != nil {
-		return nil, &HandshakeError{Status: d.resp.Status(), Text: err.Error()}
+		return nil, &HandshakeError{Status: d.resp.Status(), Text: "the answer to the offer of an extension", Err: err}
 	}
 	if !ok {
 		return nil, nil

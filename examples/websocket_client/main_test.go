@@ -155,7 +155,7 @@ func TestServerDrops(t *testing.T) {
 func TestHandshakeFails(t *testing.T) {
 	for name, answer := range map[string]string{
 		"403":         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
-		"redirect":    "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+		"redirect":    "HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/\r\nContent-Length: 0\r\n\r\n",
 		"nonsense":    "nonsense\r\n\r\n",
 		"bad accept":  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
 		"half a head": "HTTP/1.1 101 Switching Prot",
@@ -170,6 +170,24 @@ func TestHandshakeFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFollowsARedirect(t *testing.T) {
+	wstest.NoLeaks(t)
+	l := wstest.Listen(t)
+	p := wstest.Run(t, run, "-url", "ws://"+l.Addr().String()+"/old")
+	c := wstest.Accept(t, l)
+	c.ReadUpgrade()
+	c.Send("HTTP/1.1 307 Temporary Redirect\r\nLocation: /new?x=y\r\nContent-Length: 0\r\n\r\n")
+	_ = c.Close()
+	c = wstest.Accept(t, l)
+	c.ReadUpgrade()
+	if c.Target != "/new?x=y" {
+		t.Errorf("asked for %s", c.Target)
+	}
+	c.AcceptUpgrade()
+	c.ExpectMessage(wstest.Text, "Hello, server!")
+	closes(t, p, c, 1000, "")
 }
 
 func TestConnectionRefused(t *testing.T) {
