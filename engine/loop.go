@@ -33,6 +33,8 @@ type loop struct {
 	compressors        [10]*deflate.Compressor // by level
 	inflater           deflate.Inflater
 	inflated, deflated []byte
+	inflateWork        int // of the event in hand
+	turns              turns
 
 	// Of topics; see topics.go.
 	topics        map[string]*topic

@@ -69,10 +69,10 @@ func (w *wsRole) release() {
 	if w.more == nil {
 		return
 	}
-	w.more.msg.Release()
 	if w.more.deflating != nil {
-		w.more.deflating.stream.Release()
+		w.more.deflating.release()
 	}
+	w.more.msg.Release()
 }
 
 // controlMost is the longest payload of a control frame (RFC 6455 5.5).
@@ -158,10 +158,8 @@ func (w *wsRole) data(s *session, ev *ws.Event, limit int64) error {
 	s.l.piece = piece{s: s, first: true, final: true}
 	whole := s.proto.RxBufferSize <= 0
 	switch {
-	case ev.Compressed && whole:
-		return w.inflated(s, ev, limit)
 	case ev.Compressed:
-		return w.inflatedPieces(s, ev, limit)
+		return w.inflated(s, ev, limit)
 	case !whole:
 		return w.pieces(s, piece{s: s, first: ev.First, final: ev.Final, remaining: ev.Remaining}, ev.Payload)
 	case ev.First && ev.Final:

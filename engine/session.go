@@ -29,9 +29,10 @@ const (
 
 // The reasons why a session does not read; it reads when there is none.
 const (
-	pauseUser   uint8 = 1 << iota // Session.PauseReading
-	pauseQueue                    // the send queue is too long
-	pauseAnswer                   // a request waits for its answer
+	pauseUser    uint8 = 1 << iota // Session.PauseReading
+	pauseQueue                     // the send queue is too long
+	pauseAnswer                    // a request waits for its answer
+	pauseInflate                   // what has come compressed waits for its turn
 )
 
 // Facts about a session.
@@ -85,6 +86,7 @@ func (s *session) count() {
 // rest of b then goes to its successor.
 func (s *session) received(b []byte) (used int) {
 	s.seen = s.l.r.Now()
+	s.l.inflateWork = 0
 	for used < len(b) && s.paused == 0 && s.state == stateOpen {
 		was := s.role
 		n, err := was.receive(s, b[used:])
@@ -241,7 +243,11 @@ func (s *session) pause(why uint8) {
 func (s *session) unpause(why uint8) {
 	was := s.paused
 	s.paused &^= why
-	if was != 0 && s.paused == 0 && s.link != nil {
+	switch {
+	case was == s.paused:
+	case s.paused == pauseInflate: // what has been inflated meanwhile may come now
+		s.l.rest(s)
+	case s.paused == 0 && s.link != nil:
 		s.link.ResumeRead()
 	}
 }

@@ -100,9 +100,7 @@ func (w *world) run(sc scenario) {
 	w.big = w.rng.IntN(10) == 0
 	nc := simnet.Config{Seed: w.seed, Faults: w.faults(), Moves: w.rng.IntN(3) == 0, Trace: w.trace}
 	if w.big {
-		nc.Buffer = 4096 << w.rng.IntN(6)
-		nc.Faults.ShortRead /= 5
-		nc.Faults.ShortWrite /= 5
+		w.grow(&nc)
 	}
 	cfg := w.config()
 	if sc.config != nil {
@@ -132,6 +130,13 @@ func (w *world) run(sc scenario) {
 	sc.play(w)
 	w.serveUntilDone()
 	w.look()
+}
+
+// grow makes a network fit for long messages.
+func (w *world) grow(nc *simnet.Config) {
+	nc.Buffer = 4096 << w.rng.IntN(6)
+	nc.Faults.ShortRead /= 5
+	nc.Faults.ShortWrite /= 5
 }
 
 // config has a vhost for each role, and limits that no well-behaved peer meets.

@@ -34,6 +34,7 @@ var again = []func(*testing.T){
 	TestUpgrade, TestRetainHead, TestUpgradeRefusals, TestSubprotocols, TestGluedFrame, TestPieces,
 	TestMessagesAreWholeWhateverTheFragments, TestWriteKinds, TestCloseHandshake, TestBreachesOfTheProtocol,
 	TestCloseThenText, TestEveryPingIsAnswered, TestHandles, TestErrorOfAPostEndsTheSession, TestSlowReader,
+	TestEveryAgreementCarriesEveryMessage, TestBreachesOfCompression, TestABombCostsWhatTheLimitAllows, TestCompressedEchoAllocatesNothing,
 	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
 	TestPublishReachesSubscribers,
 }

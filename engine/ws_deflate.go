@@ -10,7 +10,7 @@ import (
 // permessage-deflate (RFC 7692) in four steps:
 //
 //	extension, offer   what is agreed on in the handshake, the server's and the client's side
-//	inflated           a message that came compressed, between Reader and program
+//	inflated           a message that came compressed, between Reader and program; see ws_inflate.go
 //	deflated           a message that leaves, between program and frame
 //
 // Compressor, Inflater and buffers are the loop's. A session has a pointer to what
@@ -40,6 +40,7 @@ type deflating struct {
 	receiving      bool         // a compressed message has begun and not ended
 	begun          bool         // some of it was delivered
 	sending        bool         // the message that is being sent in pieces is compressed
+	turn           *turn        // the long message that is being inflated
 }
 
 // agree finds or makes the agreement.
@@ -146,7 +147,7 @@ func (w *wsRole) deflating() *deflating {
 // rest drops what nothing is needed of until the next message.
 func (w *wsRole) rest(a *agreement) {
 	d := w.more.deflating
-	if d != nil && !a.in.Takeover && !a.out.Takeover && !d.sending && !d.receiving {
+	if d != nil && !a.in.Takeover && !a.out.Takeover && !d.sending && !d.receiving && d.turn == nil {
 		w.more.deflating = nil
 	}
 }
@@ -157,61 +158,6 @@ func (w *wsRole) received(a *agreement) *deflate.History {
 		return nil
 	}
 	return &w.deflating().received
-}
-
-// inflated delivers a compressed message when it is whole.
-func (w *wsRole) inflated(s *session, ev *ws.Event, limit int64) error {
-	a := w.more.agreed
-	msg, done, err := w.more.msg.Add(ev, noLimit) // the Reader has counted
-	if !done || err != nil {
-		return err
-	}
-	l := s.l
-	out, err := l.inflater.Append(l.inflated[:0], msg, a.in, w.received(a), limit)
-	w.more.msg.Release()
-	if err == nil && ev.Op == ws.OpText && !ws.ValidText(out) {
-		err = ws.ErrInvalidUTF8
-	}
-	if err != nil {
-		w.breach(s, err)
-		return nil
-	}
-	l.keepInflated(out)
-	return w.message(s, out)
-}
-
-// inflatedPieces delivers what can be told by now of a compressed message.
-func (w *wsRole) inflatedPieces(s *session, ev *ws.Event, limit int64) error {
-	a, d, l := w.more.agreed, w.deflating(), s.l
-	if ev.First {
-		d.text, d.begun = ws.Validator{}, false
-	}
-	d.receiving = !ev.Final
-	out, err := d.stream.Append(&l.inflater, l.inflated[:0], ev.Payload, ev.Final, a.in, &d.received, limit)
-	if err == nil && ev.Op == ws.OpText && (!d.text.Write(out) || ev.Final && !d.text.Complete()) {
-		err = ws.ErrInvalidUTF8
-	}
-	if err != nil {
-		w.breach(s, err)
-		return nil
-	}
-	l.keepInflated(out)
-	if len(out) == 0 && !ev.Final {
-		return nil
-	}
-	first := !d.begun
-	d.begun = true
-	err = w.pieces(s, piece{s: s, first: first, final: ev.Final, remaining: ev.Remaining}, out)
-	w.rest(a)
-	return err
-}
-
-// keepInflated keeps the buffer for the next message.
-func (l *loop) keepInflated(b []byte) {
-	l.inflated = b[:0]
-	if cap(b) > scratchKeep {
-		l.inflated = nil
-	}
 }
 
 // deflated returns p as it goes into its frame, and whether that has RSV1. What it
@@ -258,10 +204,7 @@ func (a *agreement) worth(n int) bool {
 }
 
 func (l *loop) keepDeflated(b []byte) {
-	l.deflated = b[:0]
-	if cap(b) > scratchKeep {
-		l.deflated = nil
-	}
+	l.deflated = scratch(b)
 }
 
 // compressor is the loop's for a level.

@@ -1,7 +1,6 @@
 package deflate
 
 import (
-	"bytes"
 	"io"
 	"math"
 	"slices"
@@ -13,8 +12,9 @@ import (
 
 // The way of a message through this file:
 //
-//  1. Append copies the compressed bytes and puts behind them what the sender
-//     took off, and an empty final block, so that the reader ends by itself.
+//  1. Append lays the compressed bytes out with what the sender took off behind
+//     them, and an empty final block, so that the reader ends by itself. A long
+//     message is left where it is, see source.go.
 //  2. streams inflates up to a final block, and what follows one likewise
 //     (RFC 7692 section 7.2.3.4 allows them, 7.2.3.5 several blocks).
 //  3. read counts what comes out against the limit.
@@ -34,8 +34,9 @@ const (
 	// makes more than one.
 	maxStreams = 1000
 
-	// keepInput is the largest input buffer that is kept for the next message.
-	keepInput = 256 << 10
+	// streamCost is what the beginning of a stream counts as work: as many bytes
+	// as can take as long, when the worst are inflated.
+	streamCost = 16
 
 	// firstOutput is how much room there is at least for the plaintext.
 	firstOutput = 512
@@ -43,20 +44,40 @@ const (
 	maxWindow = 1 << maxWindowBits
 )
 
+// Slice is how many compressed bytes of a long message are inflated between two
+// calls of Inflater.Yield, and how many a message may have without any. A byte
+// takes up to 0.2 us, if it is one of zeros, or describes codes that are not used;
+// so others wait for less than 2 ms.
+const Slice = 8 << 10
+
 // Inflater inflates messages of any number of sessions, one after the other. The
 // zero value is ready; the first message makes it allocate about 40 KB. One a
-// loop is enough.
+// loop is enough, but that it is not to be used for another message while Yield
+// runs.
 type Inflater struct {
+	// Yield, if set, is called while a message of more than Slice compressed
+	// bytes is inflated, before each slice but the first. It may let others have
+	// their turn. If it returns false the message is given up: Append fails, and
+	// nothing else is promised of what it has to do with.
+	Yield func() bool
+
 	r      flateReader
-	src    bytes.Reader
-	in     []byte // compressed bytes and their end
+	src    source
 	window []byte // what may be referred to behind a final block
+	work   int
 }
 
 // flateReader is what klauspost's NewReader returns.
 type flateReader interface {
 	io.Reader
 	flate.Resetter
+}
+
+// Work returns what f has done since the last call: how many compressed bytes were
+// inflated, and something for each message.
+func (f *Inflater) Work() (bytes int) {
+	bytes, f.work = f.work, 0
+	return bytes
 }
 
 // Append inflates p, a whole message without what its sender took off, and
@@ -75,11 +96,7 @@ func (f *Inflater) Append(dst, p []byte, d Direction, h *History, limit int64) (
 		return dst, nil
 	}
 	start := len(dst)
-	f.in = append(append(append(f.in[:0], p...), marker...), stop...)
-	dst, _, err := f.streams(dst, f.in, len(marker)+len(stop), h.bytes(), plainLimit(limit))
-	if cap(f.in) > keepInput {
-		f.in = nil
-	}
+	dst, _, err := f.streams(dst, p, marker+stop, h.bytes(), plainLimit(limit))
 	if err != nil {
 		return dst[:start], err
 	}
@@ -89,21 +106,23 @@ func (f *Inflater) Append(dst, p []byte, d Direction, h *History, limit int64) (
 	return dst, nil
 }
 
-// streams inflates in, of which the last tail bytes are not the peer's, with
-// references to dict. It also returns how many bytes were left when it ended.
-func (f *Inflater) streams(dst, in []byte, tail int, dict []byte, limit int64) (out []byte, unread int, err error) {
-	f.src.Reset(in)
-	defer f.src.Reset(nil)
+// streams inflates p and end, which is not the peer's, with references to dict. It
+// also returns how many bytes were left when it ended.
+func (f *Inflater) streams(dst, p []byte, end string, dict []byte, limit int64) (out []byte, unread int, err error) {
+	f.src.open(p, end, f.Yield)
+	defer f.src.close()
+	f.work += len(p)
 	start := len(dst)
-	room := firstRoom(len(in), limit)
+	room := firstRoom(len(p), limit)
 	known := dict
 	for range maxStreams {
+		f.work += streamCost
 		f.reset(known)
 		dst, err = f.read(dst, start, room, limit)
-		unread = f.src.Len()
+		unread = f.src.left()
 		// The peer's bytes may also end with a final block and no more. The
 		// marker would not fit behind that.
-		if err != nil || unread == 0 || unread == tail {
+		if err != nil || unread == 0 || unread == len(end) {
 			return dst, unread, err
 		}
 		known = f.behind(dict, dst[start:])
@@ -138,10 +157,10 @@ func (f *Inflater) read(dst []byte, start, room int, limit int64) ([]byte, error
 // reset makes the reader start at the rest of the input.
 func (f *Inflater) reset(dict []byte) {
 	if f.r == nil {
-		f.r = flate.NewReaderDict(&f.src, dict).(flateReader)
+		f.r = flate.NewReaderDict(f.src.reader(), dict).(flateReader)
 		return
 	}
-	f.r.Reset(&f.src, dict) // never fails: see klauspost's code
+	f.r.Reset(f.src.reader(), dict) // never fails: see klauspost's code
 }
 
 // behind returns what a stream may refer to that follows out in one message:

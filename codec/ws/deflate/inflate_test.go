@@ -59,15 +59,14 @@ func TestABombIsBounded(t *testing.T) {
 	}
 	var f Inflater
 	inflate(t, &f, []byte{0}, Direction{}, nil)
-	in := slices.Concat(payload, []byte(marker), []byte(stop))
-	out, unread, err := f.streams(nil, in, len(marker)+len(stop), nil, limit)
+	out, unread, err := f.streams(nil, payload, marker+stop, nil, limit)
 	if !isTooBig(err) || len(out) > limit+maxWindow {
 		t.Errorf("%d bytes inflated, %v", len(out), err)
 	}
 	if cap(out) > 4*(limit+maxWindow) && cap(out) > 8*len(payload) {
 		t.Errorf("%d bytes of room for a limit of %d", cap(out), limit)
 	}
-	if read := len(in) - unread; read > len(payload)/100 {
+	if read := len(payload) + len(marker+stop) - unread; read > len(payload)/100 {
 		t.Errorf("%d bytes of the payload's %d were read", read, len(payload))
 	}
 	var s Stream
@@ -141,15 +140,74 @@ func TestALargePayloadMakesNoRoom(t *testing.T) {
 	}
 }
 
-func TestLargeInputIsNotKept(t *testing.T) {
+func TestLongInputIsNotCopied(t *testing.T) {
 	var f Inflater
-	inflate(t, &f, append(stored(noise(seeded(10), 300<<10)), 0), Direction{}, nil)
-	if cap(f.in) != 0 || f.src.Size() != 0 {
-		t.Errorf("%d bytes are kept, %d are referred to", cap(f.in), f.src.Size())
+	long := append(stored(noise(seeded(10), 300<<10)), 0)
+	plain := make([]byte, 0, 301<<10)
+	if n := testing.AllocsPerRun(5, func() { plain, _ = f.Append(plain[:0], long, Direction{}, nil, 0) }); n != 0 || len(plain) != 300<<10 {
+		t.Errorf("%v allocations for %d bytes", n, len(plain))
 	}
-	inflate(t, &f, append(stored(noise(seeded(10), 30<<10)), 0), Direction{}, nil)
-	if cap(f.in) == 0 {
-		t.Error("the buffer is not kept")
+	if f.src.p != nil || f.src.yield != nil || cap(f.src.whole) != 0 {
+		t.Errorf("%d bytes are referred to, %d kept", len(f.src.p), cap(f.src.whole))
+	}
+}
+
+// TestLongMessagesYield: others have their turn behind each slice, and a message may
+// be given up at any of them.
+func TestLongMessagesYield(t *testing.T) {
+	text := record(seeded(20), 200<<10)
+	var c Compressor
+	for name, payload := range map[string][]byte{
+		"compressed": c.Append(nil, text, true, Direction{}, nil),
+		"stored":     append(stored(text), 0),
+		"headers":    repeated(eightEmptyDynamicBlocks, 1000),
+	} {
+		var f, other Inflater
+		yields := 0
+		f.Yield = func() bool {
+			yields++
+			return string(inflate(t, &other, []byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), Direction{}, nil)) == "Hello"
+		}
+		whole := inflate(t, &f, payload, Direction{}, nil)
+		all := yields
+		if want := (len(payload) + len(marker+stop) - 1) / Slice; name != "stored" && all != want || all < want || all > 3*want {
+			t.Errorf("%s: %d yields for %d bytes", name, all, len(payload))
+		}
+		if work := f.Work(); work < len(payload) || work > len(payload)+2*streamCost || f.Work() != 0 {
+			t.Errorf("%s: %d bytes of work for %d", name, work, len(payload))
+		}
+		var s Stream
+		var h History
+		half := len(payload) / 2
+		got, err := s.Append(&f, nil, payload[:half], false, Direction{}, &h, 0)
+		if got, err = s.Append(&f, got, payload[half:], true, Direction{}, &h, 0); err != nil || !bytes.Equal(got, whole) {
+			t.Errorf("%s, in pieces: %d of %d bytes, %v", name, len(got), len(whole), err)
+		}
+		for enough := range all {
+			n := 0
+			f.Yield = func() bool { n++; return n <= enough }
+			if out, err := f.Append([]byte("dst"), payload, Direction{}, nil, 0); err == nil || string(out) != "dst" || n != enough+1 {
+				t.Fatalf("%s, given up behind slice %d: %d bytes, %v", name, n, len(out), err)
+			}
+		}
+		f.Yield = nil
+		if got := inflate(t, &f, payload, Direction{}, nil); !bytes.Equal(got, whole) {
+			t.Errorf("%s, afterwards: %d of %d bytes", name, len(got), len(whole))
+		}
+	}
+}
+
+// TestShortMessagesDoNotYield, but say how much work they were.
+func TestShortMessagesDoNotYield(t *testing.T) {
+	f := Inflater{Yield: func() bool { t.Error("a yield"); return true }}
+	payload := append(stored(noise(seeded(21), Slice-6)), 0)
+	inflate(t, &f, payload, Direction{}, nil)
+	if work := f.Work(); work != Slice+streamCost {
+		t.Errorf("%d bytes of work", work)
+	}
+	inflate(t, &f, append(bytes.Repeat([]byte("\x03\x00"), 10), 0), Direction{}, nil)
+	if work := f.Work(); work != 21+11*streamCost {
+		t.Errorf("%d bytes of work for ten final blocks", work)
 	}
 }
 

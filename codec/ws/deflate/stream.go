@@ -19,6 +19,7 @@ type Stream struct {
 	failed   int             // how much was held when a marker was none
 	begun    bool            // bytes of a message have come before
 	closed   bool            // the last ones inflated were a final block
+	final    bool            // the message's last piece is held
 }
 
 // Append takes piece, the next compressed bytes of a message, of which final
@@ -31,27 +32,53 @@ type Stream struct {
 // of it, or are ws.ErrMessageTooBig too. After an error s is at its start, dst
 // as it was, and the connection ends.
 func (s *Stream) Append(f *Inflater, dst, piece []byte, final bool, d Direction, h *History, limit int64) ([]byte, error) {
-	switch {
-	case final && !s.begun:
+	if final && !s.begun {
 		return f.Append(dst, piece, d, h, limit)
-	case len(piece) == 0 && !final:
-		return dst, nil
 	}
+	ready, err := s.Add(piece, final, limit)
+	if err != nil || !ready {
+		return dst, err
+	}
+	return s.Inflate(f, dst, d, h, limit)
+}
+
+// Add is the first half of Append: it takes a piece, which it does not keep, and
+// reports whether Inflate, the second half, is to be called now. It is for whoever
+// wants to know by [Stream.Held] how much work that will be.
+func (s *Stream) Add(piece []byte, final bool, limit int64) (ready bool, err error) {
+	if len(piece) == 0 && !final {
+		return false, nil
+	}
+	if err := s.hold(piece, plainLimit(limit)); err != nil {
+		s.Release()
+		return false, err
+	}
+	s.final = final
+	return final || s.flushed(), nil
+}
+
+// Inflate appends the plaintext of what is held. It may be none, if what looked
+// like a flush was data.
+func (s *Stream) Inflate(f *Inflater, dst []byte, d Direction, h *History, limit int64) ([]byte, error) {
 	start := len(dst)
-	limit = plainLimit(limit)
-	err := s.hold(piece, limit)
-	switch {
-	case err != nil:
-	case final:
-		dst, err = s.end(f, dst, h, d, limit)
-	case s.flushed():
-		dst, err = s.flush(f, dst, h, d, limit)
+	inflate := s.flush
+	if s.final {
+		inflate = s.end
 	}
+	dst, err := inflate(f, dst, h, d, plainLimit(limit))
 	if err != nil {
 		s.Release()
 		return dst[:start], err
 	}
 	return dst, nil
+}
+
+// Held returns how many compressed bytes wait to be inflated.
+func (s *Stream) Held() int {
+	if s.held == nil {
+		return 0
+	}
+	return len(s.held.B)
 }
 
 // Release drops what is unfinished. It may be called at any time.
@@ -90,9 +117,7 @@ func (s *Stream) flushed() bool {
 // flush inflates what is held if a block ends where it ends.
 func (s *Stream) flush(f *Inflater, dst []byte, h *History, d Direction, limit int64) ([]byte, error) {
 	start, n := len(dst), len(s.held.B)
-	s.held.B = append(s.held.B, stop...)
-	dst, unread, err := f.streams(dst, s.held.B, len(stop), h.bytes(), limit-s.inflated)
-	s.held.B = s.held.B[:n]
+	dst, unread, err := f.streams(dst, s.held.B, stop, h.bytes(), limit-s.inflated)
 	switch {
 	case err != nil && unread < len(stop):
 		// No block ends here, and what is wrong may be our stop, read as data.
@@ -111,9 +136,8 @@ func (s *Stream) flush(f *Inflater, dst []byte, h *History, d Direction, limit i
 func (s *Stream) end(f *Inflater, dst []byte, h *History, d Direction, limit int64) ([]byte, error) {
 	start := len(dst)
 	if len(s.held.B) > 0 || !s.closed {
-		s.held.B = append(append(s.held.B, marker...), stop...)
 		var err error
-		if dst, _, err = f.streams(dst, s.held.B, len(marker)+len(stop), h.bytes(), limit-s.inflated); err != nil {
+		if dst, _, err = f.streams(dst, s.held.B, marker+stop, h.bytes(), limit-s.inflated); err != nil {
 			return dst, err
 		}
 	}
