@@ -174,8 +174,12 @@ func (b *subscriber) dropAll() {
 // drain writes what waits, in its order, until the queue is long enough or, if all,
 // until it is full.
 func (b *subscriber) drain(all bool) {
-	s := b.s
+	s, mark := b.s, b.s.link.HighMark()
 	for b.first != nil && s.state == stateOpen && (all || !s.link.High()) {
+		if !all && s.corked() > 0 && s.link.Pending()+s.corked() >= mark {
+			s.flush() // to see whether the peer takes it; otherwise the rest stays here
+			continue
+		}
 		if !s.link.Fits(b.w.size(b.first.m) + closeRoom + s.corked()) {
 			if s.corked() == 0 {
 				return
@@ -202,15 +206,35 @@ func (b *subscriber) catchUp() bool {
 // flush is b's share of a turn. A message that is alone goes out without being
 // copied.
 func (b *subscriber) flush() {
+	s := b.s
 	if b.first == nil || b.held() {
 		return
 	}
-	if b.first == b.last && b.w.reader.Side == ws.Server && b.s.corked() == 0 {
+	if b.first == b.last && b.w.reader.Side == ws.Server && s.corked() == 0 {
 		b.deliver(b.take(b.first), true)
 	} else {
 		b.drain(false)
 	}
 	b.stall()
+	switch {
+	case s.state != stateOpen:
+	case b.w.flags&wsClosed != 0:
+		b.closing()
+	case b.first == nil && s.flags&flagWriteable != 0 && !s.link.High():
+		s.l.wantWriteable(s)
+	}
+}
+
+// closing follows a flush of what our close frame waits for. The peer has read, so
+// its time begins anew; the frame's own begins when it is sent.
+func (b *subscriber) closing() {
+	b.bid()
+	b.w.more.left = 0
+	if b.first == nil {
+		b.s.deadlineIn(b.s.closeTimeout())
+	} else {
+		b.s.deadlineIn(b.s.l.e.limits.StallTimeout)
+	}
 }
 
 // stall starts the clock of a peer that has not taken all.
@@ -258,24 +282,24 @@ func (b *subscriber) bid() {
 	}
 }
 
-// resume goes on with the backlog when nothing holds it any more.
+// resume goes on with the backlog when nothing holds it any more: in the next turn,
+// behind the socket's own events. What a slow subscriber sends, perhaps that it wants
+// to hear less, is read in between, however much is published meanwhile.
 func (w *wsRole) resume() {
+	if b := w.subscriber(); b != nil && b.first != nil {
+		b.wake()
+	}
+}
+
+// backed tells whether a backlog comes before whatever is written next. A Writeable
+// waits for that, unless it is for the end of the message that the backlog waits for.
+func (s *session) backed() bool {
+	w, ok := s.role.(*wsRole)
+	if !ok {
+		return false
+	}
 	b := w.subscriber()
-	if b == nil || b.first == nil || b.held() {
-		return
-	}
-	b.drain(false)
-	b.stall()
-	if w.flags&wsClosed == 0 {
-		return
-	}
-	b.bid()
-	w.more.left = 0 // the peer has read: closing begins to judge anew
-	if b.first == nil {
-		b.s.deadlineIn(b.s.closeTimeout())
-	} else {
-		b.s.deadlineIn(b.s.l.e.limits.StallTimeout)
-	}
+	return b != nil && b.first != nil && !w.sendingPieces()
 }
 
 // fanOut is the turn's share of writing to subscribers.

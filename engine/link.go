@@ -15,6 +15,7 @@ type link interface {
 	Pending() int
 	Fits(n int) bool
 	High() bool
+	HighMark() int
 	Kept() int
 	Progressed() bool
 	PauseRead()

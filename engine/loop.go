@@ -111,7 +111,7 @@ func (l *loop) runWriteables() {
 	list := l.writeables
 	l.writeables = nil
 	for _, s := range list {
-		if s.flags&flagWriteable != 0 && s.state == stateOpen && !s.link.High() && s.handshaking() == nil { // else drained calls, or done
+		if s.flags&flagWriteable != 0 && s.state == stateOpen && !s.link.High() && !s.backed() && s.handshaking() == nil { // else drained calls, or flush, or done
 			s.flags &^= flagWriteable
 			s.role.writeable(s)
 		}

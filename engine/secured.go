@@ -330,6 +330,7 @@ func (t *secured) Kept() int {
 
 func (t *secured) Pending() int                            { return t.c.Pending() }
 func (t *secured) High() bool                              { return t.c.High() }
+func (t *secured) HighMark() int                           { return t.c.HighMark() }
 func (t *secured) Progressed() bool                        { return t.c.Progressed() }
 func (t *secured) Arm(at int64)                            { t.c.Arm(at) }
 func (t *secured) Abort(err error)                         { t.c.Abort(err) }

@@ -124,7 +124,7 @@ func (s *session) drained() {
 	if w, ok := s.role.(*wsRole); ok && s.state == stateOpen {
 		w.resume()
 	}
-	if s.flags&flagWriteable != 0 && s.handshaking() == nil && !s.link.High() {
+	if s.flags&flagWriteable != 0 && s.handshaking() == nil && !s.backed() {
 		s.flags &^= flagWriteable
 		s.writeable()
 	}

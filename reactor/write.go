@@ -101,6 +101,9 @@ func (c *Conn) Fits(n int) bool {
 // write, and not drained since: Handler.Writable is to come.
 func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
 
+// HighMark is the high water mark, in bytes.
+func (c *Conn) HighMark() int { return c.limits().High }
+
 // Progressed tells whether the peer has read anything of what was written since
 // the last time it was asked; the first time, and without a queue, it has. What
 // the kernel has taken counts as unread until the peer acknowledges it: the
