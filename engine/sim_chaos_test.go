@@ -70,7 +70,7 @@ func (w *world) shutdownWithin(d time.Duration) {
 func (w *world) tightLimits() Limits {
 	upTo := func(d time.Duration) time.Duration { return 1 + time.Duration(w.rng.Int64N(int64(d))) }
 	high := 1 + w.rng.IntN(2000)
-	return Limits{Connections: 1 + w.rng.IntN(8), ConnectionsPerIP: w.rng.IntN(8),
+	return Limits{Connections: 1 + w.rng.IntN(8), ConnectionsPerIP: w.rng.IntN(8), WebSocketsPerIP: w.rng.IntN(8), ControlFrames: 1 + w.rng.IntN(3),
 		Body: 1 + int64(w.rng.IntN(5000)), Message: 1 + int64(w.rng.IntN(5000)), RawMessage: 1 + w.rng.IntN(5000),
 		SendHigh: high, SendQueue: high + w.rng.IntN(20_000),
 		HeaderTimeout: upTo(5 * time.Second), BodyTimeout: upTo(5 * time.Second), IdleTimeout: upTo(5 * time.Second),
@@ -98,7 +98,7 @@ func (w *world) madness(s callbacks.Session, why callbacks.Reason) error {
 	kinds := [...]callbacks.Kind{callbacks.WriteText, callbacks.WriteBinary | callbacks.NoFin, callbacks.WriteContinuation,
 		callbacks.WriteHTTP, callbacks.WriteHTTPFinal, callbacks.WritePing, callbacks.WriteBinary}
 	kind := kinds[w.rng.IntN(len(kinds))]
-	switch w.rng.IntN(18) {
+	switch w.rng.IntN(21) {
 	case 0:
 		_ = s.Close(ws.StatusCode(w.rng.IntN(5000)), "mad")
 	case 1:
@@ -131,6 +131,12 @@ func (w *world) madness(s callbacks.Session, why callbacks.Reason) error {
 		_ = s.StartResponse(200, "", int64(w.rng.IntN(1000)-100))
 	case 15:
 		s.Hold()
+	case 16:
+		_ = s.Proceed()
+	case 17:
+		s.SetLiveness(w.soon()-time.Millisecond, w.soon()*10-time.Millisecond)
+	case 18:
+		_ = s.SelectProtocol([...]string{"", "echo", "pieces", "nobody's"}[w.rng.IntN(4)])
 	default:
 		_ = s.Write(make([]byte, w.rng.IntN(1<<w.rng.IntN(16))), kind)
 	}

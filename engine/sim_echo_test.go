@@ -42,17 +42,24 @@ func (w *world) program(s callbacks.Session, why callbacks.Reason, in []byte) er
 		}
 	}
 	switch why {
+	case callbacks.HTTPConfirmUpgrade, callbacks.WSServerBindProtocol, callbacks.FilterProtocolConnection, callbacks.ConfirmExtensionOkay,
+		callbacks.AddHeaders:
+		return w.hesitate(s)
 	case callbacks.Receive, callbacks.RawRX, callbacks.ClientReceive:
 		return w.echo(s, in)
 	case callbacks.ServerWriteable, callbacks.RawWriteable, callbacks.ClientWriteable:
 		return w.flushEcho(s)
 	case callbacks.Timer:
+		if w.holding[s.ID()] {
+			return w.decide(s)
+		}
 		if st := w.echoes[s.ID()]; st != nil && st.slow {
 			st.slow = false
 			s.ResumeReading()
 			return w.flushEcho(s)
 		}
 	case callbacks.WSIDestroy:
+		delete(w.holding, s.ID())
 		delete(w.echoes, s.ID())
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/internal/invariant"
+	"github.com/penstock-go/penstock/internal/kernel"
 	"github.com/penstock-go/penstock/internal/simnet"
 )
 
@@ -24,29 +25,32 @@ var (
 
 // world is one simulated run: an engine, its network and the peers.
 type world struct {
-	seed    uint64
-	rng     *rand.Rand // the scenario's; the network has its own
-	net     *simnet.Net
-	e       *Engine
-	rec     *recorder
-	peers   []*peer
-	echoes  map[uint64]*echo
-	answers map[uint64]*answer
-	servers map[int]*server
-	checks  []func()
-	trace   func(string, ...any)
-	wrong   []string
-	stop    chan struct{} // closed to shut down in the middle
-	big     bool          // long messages and large pieces, or the other way round
-	cut     bool          // a shutdown, or faults beyond repair, may take away what peers should get
-	port    map[string]int
-	mad     float64            // how often the program does anything at all
-	plainly float64            // how often it sends what it could compress as it is
-	spoils  bool               // peers leave in the middle
-	calm    bool               // peers send without pauses
-	silent  bool               // no log in the trace: it has stacks
-	custom  callbacks.Callback // instead of the usual program
-	tls     *simTLS            // nil without
+	seed     uint64
+	rng      *rand.Rand // the scenario's; the network has its own
+	net      *simnet.Net
+	e        *Engine
+	rec      *recorder
+	peers    []*peer
+	echoes   map[uint64]*echo
+	answers  map[uint64]*answer
+	servers  map[int]*server
+	checks   []func()
+	trace    func(string, ...any)
+	wrong    []string
+	stop     chan struct{} // closed to shut down in the middle
+	big      bool          // long messages and large pieces, or the other way round
+	cut      bool          // a shutdown, or faults beyond repair, may take away what peers should get
+	port     map[string]int
+	mad      float64                   // how often the program does anything at all
+	plainly  float64                   // how often it sends what it could compress as it is
+	hesitant float64                   // how often it holds an upgrade
+	holding  map[uint64]bool           // sessions whose upgrade is, until the timer
+	spoils   bool                      // peers leave in the middle
+	calm     bool                      // peers send without pauses
+	silent   bool                      // no log in the trace: it has stacks
+	custom   callbacks.Callback        // instead of the usual program
+	writes   func(fd int, a, b []byte) // is told of each, if set
+	tls      *simTLS                   // nil without
 }
 
 // scenario is what a run is about: it may change the configuration, and then
@@ -74,7 +78,8 @@ func simulate(t *testing.T, sc scenario, seed uint64) {
 
 func newWorld(sc scenario, seed uint64) *world {
 	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, uint64(len(sc.name)))), stop: make(chan struct{}),
-		echoes: make(map[uint64]*echo), answers: make(map[uint64]*answer), servers: make(map[int]*server), port: make(map[string]int)}
+		holding: make(map[uint64]bool), echoes: make(map[uint64]*echo), answers: make(map[uint64]*answer), servers: make(map[int]*server), port: make(map[string]int)}
+	w.hesitant = 0.5 * float64(seed%4) / 3
 	w.rec = newRecorder(w.failf, w.tracef)
 	if sc.over == overTLS {
 		w.tls = newSimTLS()
@@ -110,7 +115,7 @@ func (w *world) run(sc scenario) {
 		w.secure(&cfg)
 	}
 	w.net = simnet.New(nc)
-	cfg.kernel = w.net
+	cfg.kernel = watchedKernel{w.net, w}
 	if n := cfg.Limits.SendQueue; n > 0 {
 		w.rec.most = n + headRoom // a handshake or close frame in the cork is not asked
 	}
@@ -130,6 +135,21 @@ func (w *world) run(sc scenario) {
 	sc.play(w)
 	w.serveUntilDone()
 	w.look()
+}
+
+// watchedKernel tells of writes.
+type watchedKernel struct {
+	kernel.Kernel
+	w *world
+}
+
+func (k watchedKernel) Write(fd int, b []byte) (int, kernel.Errno) { return k.WriteTwo(fd, b, nil) }
+
+func (k watchedKernel) WriteTwo(fd int, a, b []byte) (int, kernel.Errno) {
+	if k.w.writes != nil {
+		k.w.writes(fd, a, b)
+	}
+	return k.Kernel.WriteTwo(fd, a, b)
 }
 
 // grow makes a network fit for long messages.

@@ -37,6 +37,9 @@ var again = []func(*testing.T){
 	TestEveryAgreementCarriesEveryMessage, TestBreachesOfCompression, TestABombCostsWhatTheLimitAllows, TestCompressedEchoAllocatesNothing,
 	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
 	TestPublishReachesSubscribers,
+	TestOriginIsCheckedPerProtocol, TestProgramSelectsTheSubprotocol, TestUpgradesAreRefusedInAnyWay, TestFieldsOfThe101,
+	TestHeldUpgradesGoOn, TestHeldUpgradesAreRefused, TestProceedHasItsTime, TestHandleOfAnUpgrade, TestSelectWhileHeld,
+	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,
 }
 
 // noAgain are those that do not, and why.
@@ -50,6 +53,7 @@ var noAgain = map[string]string{
 	"TestShutdownBeforeRun":           "nobody connects",
 	"TestShutdownTwiceAndWithoutRun":  "its client never gets a connection",
 	"TestClientsOfARunThatFailed":     "its client never gets a connection",
+	"TestUnixSocketsHaveNoIP":         "it is about the address",
 	"TestTimerWhileConnecting":        "its client never gets a connection",
 }
 
