@@ -169,10 +169,11 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if s.proto == nil {
 		return nil, configErrorf("vhost %q has no protocol %q", v.name, info.LocalProtocolName)
 	}
+	h := s.outside() // once it is posted, s is the loop's
 	if l.r.Post(reactor.Func(func() { s.role.(*dialRole).start(s) })) != nil {
 		return nil, ErrClosed
 	}
-	return s.outside(), nil
+	return h, nil
 }
 
 // own makes i independent of what the caller has.
