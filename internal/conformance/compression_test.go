@@ -15,7 +15,7 @@ var loads = []load{
 }
 
 // count is how many messages are sent.
-func (l load) count() int { return messages(min(20, max(2, 256<<10/l.size)), 1000) }
+func (l load) count() int { return messages(min(10, max(2, 128<<10/l.size)), 1000) }
 
 // compression are the sections 12, each kind of data with the usual offer, and 13,
 // each set of parameters.

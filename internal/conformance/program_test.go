@@ -92,6 +92,9 @@ func start(t *testing.T, folder string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(program(t, folder), args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	// With the race detector a process sleeps for a second before it ends, unless told
+	// not to.
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

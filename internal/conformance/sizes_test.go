@@ -78,7 +78,7 @@ func roundTrips(prefix string, op byte) []tcase {
 		runs = append(runs, func(p *peer) {
 			p.patient()
 			f := frame{true, op, filler(op, n)}
-			for range messages(100, 1000) {
+			for range messages(40, 1000) {
 				p.send(f)
 				p.want(echo(f)...)
 			}

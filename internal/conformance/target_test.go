@@ -224,7 +224,10 @@ func runAll(t *testing.T, g *target) {
 }
 
 func runCases(t *testing.T, row string, g *target, all []tcase) {
-	for _, c := range all {
+	for i, c := range all {
+		if raced && !full() && i%4 != 0 && slices.Contains([]string{"6", "9", "12", "13", "x"}, c.section()) {
+			continue // to start a client with the race detector takes a while
+		}
 		ok := t.Run(c.id, func(t *testing.T) { c.run(g, t) })
 		board.count(row, c.section(), ok)
 	}
