@@ -74,16 +74,16 @@ func lasting(err error) bool {
 	var r proxy.Reply
 	var panicked *PanicError
 	switch {
+	case errors.Is(err, callbacks.ErrSendQueueFull), errors.Is(err, reactor.ErrStopped):
+		return true
 	case errors.As(err, &h):
 		return lastingStatus(h.Status)
 	case errors.As(err, &r):
 		return r == proxy.ReplyNotAllowed || r == proxy.ReplyCommand || r == proxy.ReplyAddressType
 	case errors.As(err, &p):
 		return lastingStatus(p.Status) || errors.Is(err, proxy.ErrMethod) || errors.Is(err, proxy.ErrPassword)
-	case errors.As(err, &panicked): // of a tls.Config's or the Jar's
-		return true
 	}
-	return errors.Is(err, callbacks.ErrSendQueueFull) || errors.Is(err, reactor.ErrStopped)
+	return errors.As(err, &panicked) // of a tls.Config's
 }
 
 // lastingStatus tells the same by a response. 3xx is a redirect that is not

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"errors"
-
-	"github.com/penstock-go/penstock/codec/http1"
-)
+import "github.com/penstock-go/penstock/codec/http1"
 
 // refusalMost is how much of a refusal's body is read for HandshakeError.Body: enough
 // for what says why, and no page.
@@ -56,23 +52,4 @@ func (d *dialRole) unanswered(err error) error {
 		return &ProxyError{Text: "no answer", Err: err}
 	}
 	return err
-}
-
-// badAnswer deals with a response that does not open a WebSocket.
-func (d *dialRole) badAnswer(s *session, err error) {
-	var h *HandshakeError
-	switch {
-	case !errors.As(err, &h):
-		s.shut(err)
-		return
-	case h.Status != 101 && d.info.Flags&HTTPNoFollowRedirect == 0 && isRedirect(&d.resp):
-		d.heed(&d.resp)
-		if err = d.redirect(s); err == nil {
-			return
-		}
-		h = err.(*HandshakeError)
-	}
-	d.refusal = new(http1.Response)
-	d.resp.CopyTo(d.refusal)
-	d.refuse(s, &d.resp, "GET", h, &h.Body)
 }

@@ -151,6 +151,7 @@ func (d *dialRole) again(s *session, err error) bool {
 // unlink makes s a session that is not connected, as it was before the attempt. The
 // link is gone, or goes without it.
 func (d *dialRole) unlink(s *session) {
+	d.attempt = attempt{refusal: d.refusal, asked: d.asked}
 	s.link, s.state = nil, stateOpening
 	s.deadline, s.armed = 0, 0
 	s.paused &= pauseUser

@@ -16,6 +16,7 @@ var again = []func(*testing.T){
 	TestChaosCut, TestChaosDawdle, TestChaosFlood, TestChaosSlowReader,
 	TestClientAndServer, TestClientFailures, TestClientRefusesItself, TestRawClientAndParent,
 	TestHandleWritesBeforeItIsEstablished, TestHandleCloseWhileConnecting,
+	TestRefusalsTellTheirBody, TestRefusalWithoutAnEnd, TestHandshakeErrorsHaveTheirCause,
 	TestAnswersBeforeABrokenRequest, TestRawResponsesThatEndShort, TestConnectIsNoTunnel,
 	TestMountsAndHosts, TestListeners, TestCodecSessions, TestConnectionLimits, TestFilterNetworkConnection,
 	TestShutdown, TestShutdownCutsOffWhoDoesNotGo, TestStats, TestPanicIsLoggedWithItsStack,
