@@ -44,6 +44,12 @@ type Protocol struct {
 	// permessage-deflate (RFC 7692): a server agrees to it when a client offers it, a
 	// client offers it. nil does neither. MaxMessage and the engine's limits are for
 	// the messages as they were before compression.
+	//
+	// A long message that comes is inflated in turns with the loop's other work, and
+	// so it comes a little later. One that is sent is compressed within the call of
+	// Write, at about 100 MB a second, and other sessions of the loop wait meanwhile:
+	// write what is longer than a few 100 KiB in pieces, one in each Writeable, or
+	// with Uncompressed.
 	Deflate *deflate.Config
 	// Origins are the origins (RFC 6454) whose pages may open a WebSocket here, such
 	// as "https://example.com" or "https://*.example.com:8443", for any name below;

@@ -156,6 +156,7 @@ func (w *wsRole) judge(s *session, now int64) {
 		return
 	case quiet >= ping:
 		w.ping(s, now)
+		w.forget()
 	}
 	w.watch(s, now)
 }

@@ -192,6 +192,62 @@ func TestSimFlood(t *testing.T) {
 	}}, simCount/10)
 }
 
+// TestSimSilence: a session without takeover holds nothing once its messages are done
+// with, and one that has been silent for the time of a ping only what its peer may
+// refer to. What is sent after that is understood.
+func TestSimSilence(t *testing.T) {
+	runSeeds(t, scenario{name: "silence", config: func(w *world, nc *simnet.Config, cfg *Config) {
+		withDeflate(w, nc, cfg)
+		cfg.Limits.PingInterval, cfg.Limits.HangupTimeout = time.Hour, 5*time.Hour
+	}, play: func(w *world) {
+		held := make(map[*session]int)
+		w.custom = func(s callbacks.Session, why callbacks.Reason, in []byte) error {
+			switch r := s.(timed).Session.(*session); why {
+			case callbacks.Receive:
+				held[r]++
+				return w.writeEcho(s, echoed{s.Kind(), in})
+			case callbacks.Closed:
+				delete(held, r)
+			}
+			return nil
+		}
+		c := w.addDeflateClient("client")
+		c.p.patience = 20 * time.Hour
+		look := func(what string, wrong func(a *agreement, d *deflating) bool) op {
+			return do(func(*peer) {
+				for s := range held {
+					w := s.role.(*wsRole)
+					if a := w.agreed(); a != nil && w.more.deflating != nil && wrong(a, w.more.deflating) {
+						c.w.failf("%s: %+v is held by %+v", what, *w.more.deflating, *a)
+					}
+				}
+			})
+		}
+		say := func(p string, kind callbacks.Kind) {
+			for s := range held {
+				if err := s.Write([]byte(p), kind); err != nil {
+					w.failf("%v", err)
+				}
+				s.l.afterEvent()
+			}
+		}
+		d := &deflatePeer{w: w, mask: true, most: 4000, sent: func(m message) { c.messages = append(c.messages, m) },
+			pings: func(p string) { c.pings = append(c.pings, p) }}
+		c.code = 1000
+		c.p.ops = append(c.p.ops[:5], do(func(p *peer) { d.far = p.frames.deflate }),
+			sendLate(func(*peer) []byte { return d.messages(5) }), c.awaitEchoes(),
+			look("at rest", func(a *agreement, d *deflating) bool { return !a.in.Takeover && !a.out.Takeover }),
+			wait(90*time.Minute), look("silent", func(a *agreement, d *deflating) bool { return !a.in.Takeover || d.sent.Size() > 0 }),
+			do(func(*peer) {
+				c.messages = append(c.messages, message{ws.OpText, "begun before, ended after the silence"})
+				say("begun before, ", callbacks.WriteText|callbacks.NoFin)
+			}),
+			wait(90*time.Minute), do(func(*peer) { say("ended after the silence", callbacks.WriteContinuation) }), c.awaitEchoes(),
+			sendLate(func(*peer) []byte { return d.messages(3) }), c.awaitEchoes(),
+			send(appendFrame(nil, 0x88, true, w.key(), closeData(1000, ""))), ended())
+	}}, simCount/4)
+}
+
 // withDeflate gives each protocol terms of its own.
 func withDeflate(w *world, nc *simnet.Config, cfg *Config) {
 	withServers(w, nc, cfg)

@@ -152,6 +152,19 @@ func (w *wsRole) rest(a *agreement) {
 	}
 }
 
+// forget drops what only makes messages smaller, of a session that has been silent for
+// so long that its peer is asked whether it is there. What the peer may refer to stays.
+func (w *wsRole) forget() {
+	a := w.agreed()
+	if a == nil || w.more.deflating == nil || w.more.deflating.sending {
+		return
+	}
+	w.more.deflating.sent.Release()
+	if d := w.more.deflating; !a.in.Takeover && !d.receiving && d.turn == nil {
+		w.more.deflating = nil
+	}
+}
+
 // received is the history of what comes in; nil if there is nothing to remember.
 func (w *wsRole) received(a *agreement) *deflate.History {
 	if !a.in.Takeover {

@@ -23,6 +23,8 @@ type Config struct {
 	Depth int
 	// Takeover lets messages of WSZ refer to those before them.
 	Takeover bool
+	// OneWay takes that back for the client's messages.
+	OneWay bool
 	// Path is what HTTP gets and where WS shakes hands; "" means "/".
 	Path string
 	// TLS is what WSS and HTTPS offer.
@@ -48,6 +50,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("load: a message of %d bytes", c.Size)
 	case c.Mode.Fans() && c.Depth > 1:
 		return c, fmt.Errorf("load: mode %s has one message in flight, not %d", c.Mode, c.Depth)
+	case c.OneWay && !c.Takeover:
+		return c, fmt.Errorf("load: no takeover, and that one way")
 	case c.Takeover && c.Mode != WSZ:
 		return c, fmt.Errorf("load: mode %s has no takeover", c.Mode)
 	case c.Conns > maxConns || c.Depth > maxDepth || c.Conns*c.Depth*c.Size > maxTotal:

@@ -209,6 +209,7 @@ func TestGreeting(t *testing.T) {
 // TestTermsAreAsOffered: another amount of work would be compared.
 func TestTermsAreAsOffered(t *testing.T) {
 	plain, without, with := Config{Mode: WS}, Config{Mode: WSZ, Size: 1024}, Config{Mode: WSZ, Size: 1024, Takeover: true}
+	oneWay := Config{Mode: WSZ, Size: 1024, Takeover: true, OneWay: true}
 	for _, c := range []struct {
 		cfg    Config
 		answer string
@@ -222,6 +223,9 @@ func TestTermsAreAsOffered(t *testing.T) {
 		{without, "permessage-deflate;server_no_context_takeover;client_no_context_takeover", 32 << 10},
 		{without, "x-deflate; server_no_context_takeover", 0},
 		{with, "permessage-deflate", 32 << 10},
+		{with, "permessage-deflate; client_no_context_takeover", 0},
+		{oneWay, "permessage-deflate", 0},
+		{oneWay, "permessage-deflate; server_no_context_takeover; client_no_context_takeover", 0},
 		{with, "permessage-deflate; server_max_window_bits=9; client_max_window_bits=12", 4 << 10},
 		{with, "permessage-deflate; client_max_window_bits=16", 0},
 		{with, "permessage-deflate; client_max_window_bits=9", 0}, // the messages are longer
@@ -274,6 +278,7 @@ func TestOutgoingIsWhatServersInflate(t *testing.T) {
 	}{
 		{"no takeover", Config{Mode: WSZ, Size: 900, Depth: 5}, terms{window: 32 << 10}, 0},
 		{"takeover", Config{Mode: WSZ, Size: 900, Depth: 100, Takeover: true}, terms{window: 4 << 10}, 4<<10 - 900},
+		{"takeover one way", Config{Mode: WSZ, Size: 900, Depth: 5, Takeover: true, OneWay: true}, terms{}, 0},
 		{"a small window", Config{Mode: WSZ, Size: 900, Depth: 1, Takeover: true}, terms{window: 1 << 10}, 1<<10 - 900},
 	} {
 		t.Run(c.name, func(t *testing.T) {

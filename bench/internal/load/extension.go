@@ -30,6 +30,8 @@ func (c *Config) offer() string {
 	switch {
 	case !c.Mode.Deflated():
 		return ""
+	case c.OneWay:
+		return "permessage-deflate; client_no_context_takeover"
 	case c.Takeover:
 		return "permessage-deflate; client_max_window_bits"
 	}
@@ -39,7 +41,7 @@ func (c *Config) offer() string {
 // terms is what the server has made of the offer.
 type terms struct {
 	header string // as it came
-	window int    // in bytes, what the client may refer back to
+	window int    // in bytes, what the client may refer back to beyond its message
 }
 
 // parseTerms wants what was offered: another amount of work would be compared
@@ -60,8 +62,12 @@ func (c *Config) parseTerms(header string) (terms, error) {
 	_, deflate := has["permessage-deflate"]
 	_, serverForgets := has["server_no_context_takeover"]
 	_, clientForgets := has["client_no_context_takeover"]
-	if !deflate || serverForgets == c.Takeover || clientForgets && c.Takeover {
+	if !deflate || serverForgets == c.Takeover || clientForgets != c.OneWay && c.Takeover {
 		return t, fmt.Errorf("the server answers the offer %q with %q", c.offer(), header)
+	}
+	if c.OneWay {
+		t.window = 0
+		return t, nil
 	}
 	if bits := has["client_max_window_bits"]; bits != "" {
 		n, err := strconv.Atoi(bits)

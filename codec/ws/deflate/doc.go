@@ -27,18 +27,26 @@
 // receiver 1 us for its 32 KiB; a writer of a session's own would cost 1 MB.
 // A [Stream] holds bytes inside a message only.
 //
-// Memory of a session at rest, beside the structs themselves (24 bytes a History,
-// 32 a Stream, 5 a Params), by what is agreed for a direction:
+// Memory of a session at rest, by what is agreed for a direction:
 //
 //	                  sent           received
 //	no takeover       0              0
 //	takeover          up to 4 KiB    up to 32 KiB, or 2^WindowBits
 //
 // A History grows to that as messages come, and a sender's may be dropped between
-// messages at any time. Of a loop, once used: a Compressor 0.8 to 1.4 MB by level,
-// and 1.1 MB for each window size below 32 KiB that a peer asked for and longer
-// messages needed, of which there are seven; an Inflater 40 KB, and up to 320 KB of
-// buffers.
+// messages at any time; package engine does that when a session has been silent for
+// its PingInterval. What 5,000 sessions of package engine measured, in bytes of heap
+// each, all messages done with and the windows full:
+//
+//	plain                                 313
+//	compressed, no takeover               378    whole messages and in pieces
+//	takeover of what is sent            4,570      470 after silence
+//	takeover both ways, 4 KiB windows   8,670    4,570 after silence
+//	takeover both ways                 37,340   33,240 after silence
+//
+// Of a loop, once used: a Compressor 0.8 to 1.4 MB by level, and 1.1 MB for each
+// window size below 32 KiB that a peer asked for and longer messages needed, of which
+// there are seven; an Inflater 40 KB, and 16 KB of buffers.
 //
 // # Who owns which bytes
 //
@@ -50,11 +58,14 @@
 //
 // The plaintext of a message is limited: a message that grows beyond it is given
 // up after at most 32 KiB more. Its compressed length is for ws.Limits to bound,
-// and a Stream bounds what it holds. What a peer can make an Inflater work for a
-// byte is about 150 ns: by zeros, of which 1 KiB is a byte, and by blocks that
-// describe Huffman codes and use none. The first is bounded by the limit of the
-// plaintext, the second only by that of the compressed length: 16 MiB of it keep a
-// loop busy for seconds.
+// and a Stream bounds what it holds.
+//
+// What a peer can make an Inflater work for a byte is 0.1 to 0.2 us: by zeros, of
+// which 1 KiB is a byte, and by blocks that describe Huffman codes and use none. The
+// first is bounded by the limit of the plaintext, the second only by that of the
+// compressed length: 16 MiB of it are seconds. So an Inflater has a Yield, by which
+// others get their turn behind each [Slice] of a long message, and its Work tells
+// what short ones have cost.
 //
 // Distances are not checked against the window that was agreed: a peer that refers
 // back further inside of one message is understood.

@@ -33,9 +33,10 @@ func main() {
 	window := flag.Uint("window", 15, "`bits` of both sides' windows")
 	level := flag.Int("level", 0, "how hard to compress; 0 is the library's choice")
 	threshold := flag.Int("threshold", 0, "`bytes` from which on to compress; 0 is the library's choice")
+	pieces := flag.Int("pieces", 0, "deliver messages in pieces of so many `bytes`; 0 is whole")
 	fans := flag.Bool("fan", false, "send to all")
 	flag.Parse()
-	p := callbacks.Protocol{Name: "echo-protocol", Callback: echo}
+	p := callbacks.Protocol{Name: "echo-protocol", Callback: echo, RxBufferSize: *pieces}
 	if *fans {
 		p.Callback = fan
 	}
