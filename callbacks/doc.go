@@ -23,9 +23,9 @@
 //
 // What it returns decides how the session goes on: nil goes on, an error ends it.
 // A *ws.CloseError or an *http1.Error chooses what the peer is told, ErrClose
-// closes normally, anything else is logged and becomes 1011 or 500. A panic is
-// caught, logged with its stack and treated like such an error: it ends one
-// session, never the process.
+// closes normally, anything else, also a code that must not be sent, is logged and
+// becomes 1011 or 500. A panic is caught, logged with its stack and treated like such
+// an error: it ends one session, never the process.
 //
 // # Order
 //

@@ -20,6 +20,6 @@ type Handle interface {
 	Write(p []byte, kind Kind) error
 	// RequestWriteable asks for one Writeable callback.
 	RequestWriteable() error
-	// Close closes like Session.Close.
+	// Close closes like Session.Close. A code that must not be sent is refused at once.
 	Close(code ws.StatusCode, reason string) error
 }

@@ -84,17 +84,23 @@ type Session interface {
 	// and a negative d takes it back. The granularity is about 4 ms.
 	SetTimer(d time.Duration)
 	// Close begins to close the session, once what was written is delivered. A
-	// WebSocket sends code and reason (at most 123 bytes of UTF-8) and waits for
-	// the peer's answer; 0 sends neither. The error is ErrClosed if it is closing
-	// already, or a *ws.CloseError for a code that must not be sent.
+	// WebSocket sends code and reason and waits for the peer's answer; 0 sends
+	// neither. A reason is cut to 123 bytes, in front of a character, and where it is
+	// no UTF-8. The error is ErrClosed if it is closing already, or a *ws.CloseError
+	// for a code that must not be sent (1004, 1005, 1006, 1015 and what is not
+	// assigned), with which nothing happens. During a handshake there is no close
+	// frame: the connection is closed.
 	Close(code ws.StatusCode, reason string) error
 	// CloseStatus returns the code and reason that ended a WebSocket: those of the
 	// peer's close frame, be it first or an answer (RFC 6455 7.1.5), ours if we
-	// closed without waiting for one; 1005 if there was no code in the frame, 1006
-	// if there was no frame. 0 while it is open.
+	// closed without waiting for one, because it had broken the protocol or a limit;
+	// 1005 if there was no code in the frame, 1006 if there was no frame. 0 while it is
+	// open.
 	CloseStatus() (code ws.StatusCode, reason string)
-	// Err is why the session ended, or why a client could not connect; nil after
-	// a normal end and while the session goes on.
+	// Err is why the session ended, or why a client could not connect; nil while the
+	// session goes on, and after a normal end, which the closing handshake of a
+	// WebSocket is whatever its code. A connection that ended without one is
+	// io.ErrUnexpectedEOF, if it was not an error of its own.
 	Err() error
 
 	// SetLiveness replaces Protocol.PingInterval and HangupTimeout for this WebSocket,

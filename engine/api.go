@@ -141,14 +141,25 @@ func (s *session) SetTimer(d time.Duration) {
 
 func (s *session) Close(code ws.StatusCode, reason string) error {
 	s.l.assertHere()
-	err := callbacks.ErrClosed
-	if s.state <= stateOpen {
+	err := checkCloseCode(code)
+	switch {
+	case s.state > stateOpen:
+		err = callbacks.ErrClosed
+	case err == nil:
 		err = s.role.close(s, code, reason)
 	}
 	if err == nil || errors.Is(err, callbacks.ErrClosed) {
 		s.forgo()
 	}
 	return err
+}
+
+// checkCloseCode refuses what must not stand in a close frame; 0 stands for none.
+func checkCloseCode(code ws.StatusCode) error {
+	if code != 0 && !ws.ValidCloseCode(code) {
+		return &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
+	}
+	return nil
 }
 
 func (s *session) CloseStatus() (ws.StatusCode, string) {

@@ -19,10 +19,16 @@ func (d *dialRole) connected(s *session) {
 		s.fail(err)
 		return
 	}
+	if s.state != stateOpen { // the program has closed
+		return
+	}
 	d.key = ws.NewKey()
 	extension, err := d.offer(s, nil)
 	if err != nil {
 		s.fail(err)
+		return
+	}
+	if s.state != stateOpen {
 		return
 	}
 	cookies, err := d.appendCookies(nil, s)

@@ -77,7 +77,7 @@ func (s *session) closeFor(err error) (code ws.StatusCode, reason string) {
 	switch {
 	case errors.Is(err, callbacks.ErrClose):
 		return ws.StatusNormalClosure, ""
-	case errors.As(err, &c):
+	case errors.As(err, &c) && (c.Code == ws.StatusNoStatusRcvd || checkCloseCode(c.Code) == nil):
 		return c.Code, c.Reason
 	case errors.Is(err, callbacks.ErrSendQueueFull):
 		return ws.StatusTryAgainLater, "send queue full"

@@ -59,7 +59,12 @@ func (t transaction) RequestWriteable() error {
 }
 
 func (t transaction) Close(code ws.StatusCode, reason string) error {
-	return t.h.post(&letter{do: letterClose, code: code, reason: reason, number: t.number})
+	m, err := closeLetter(code, reason)
+	if err != nil {
+		return err
+	}
+	m.number = t.number
+	return t.h.post(m)
 }
 
 func (h *handle) post(m *letter) error {
@@ -102,8 +107,8 @@ func writeLetter(p []byte, kind callbacks.Kind) *letter {
 }
 
 func closeLetter(code ws.StatusCode, reason string) (*letter, error) {
-	if code != 0 && !ws.ValidCloseCode(code) {
-		return nil, &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
+	if err := checkCloseCode(code); err != nil {
+		return nil, err
 	}
 	return &letter{do: letterClose, code: code, reason: reason}, nil
 }

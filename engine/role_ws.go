@@ -3,6 +3,8 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"time"
 
@@ -23,6 +25,7 @@ const (
 	wsSending                     // a fragmented message is being sent
 	wsDropping                    // ... or rather, by Protocol.Overflow, is not
 	wsIdles                       // the protocol has an IdleTimeout
+	wsBreached                    // the peer's close frame is not waited for
 )
 
 // wsRole is a WebSocket, on either side:
@@ -265,11 +268,11 @@ func (w *wsRole) appendClose(dst []byte, l *loop, code ws.StatusCode, reason str
 
 // closeWith begins the close handshake.
 func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
+	if code == 0 { // a reason cannot be without one
+		code, reason = ws.StatusNoStatusRcvd, ""
+	}
 	if w.flags&(wsClosed|wsPeerDone) == 0 {
-		w.because(s, code, reason)
-		if code == 0 {
-			w.code = ws.StatusNoStatusRcvd
-		}
+		w.because(s, code, ws.CutReason(reason))
 	}
 	again := w.flags&wsClosed != 0
 	w.sendClose(s, code, reason)
@@ -282,9 +285,6 @@ func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
 func (w *wsRole) close(s *session, code ws.StatusCode, reason string) error {
 	if w.flags&wsClosed != 0 {
 		return callbacks.ErrClosed
-	}
-	if code != 0 && !ws.ValidCloseCode(code) {
-		return &ws.CloseError{Code: code, Reason: "not allowed on the wire"}
 	}
 	w.closeWith(s, code, reason)
 	return nil
@@ -308,6 +308,7 @@ func (w *wsRole) breach(s *session, err error) {
 	if w.flags&wsClosed == 0 {
 		w.because(s, c.Code, c.Reason)
 	}
+	w.flags |= wsBreached
 	w.curtail()
 	w.sendClose(s, c.Code, c.Reason)
 	s.shut(err)
@@ -333,7 +334,7 @@ func (w *wsRole) eof(s *session) {
 	}
 }
 
-var errTruncated = errors.New("engine: the peer closed the connection without a close frame")
+var errTruncated = fmt.Errorf("engine: the peer closed the connection without a close frame: %w", io.ErrUnexpectedEOF)
 
 func (w *wsRole) writeable(s *session) {
 	if w.flags&wsClosed == 0 {
@@ -367,8 +368,8 @@ func (w *wsRole) closed(s *session) {
 	w.release()
 	w.retire(s)
 	s.l.counters.websockets--
-	if w.code == 0 {
-		w.code = ws.StatusAbnormalClosure
+	if w.code == 0 || w.flags&(wsClosed|wsPeerDone|wsBreached) == wsClosed { // our frame was not answered
+		w.because(s, ws.StatusAbnormalClosure, "")
 	}
 	_ = s.tell(w.pick(callbacks.WSServerDropProtocol, callbacks.WSClientDropProtocol), nil)
 	_ = s.tell(w.pick(callbacks.Closed, callbacks.ClientClosed), nil)

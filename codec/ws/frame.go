@@ -104,7 +104,7 @@ func closeBody(code StatusCode, reason string) (_ StatusCode, _ string, n int) {
 	if !ValidCloseCode(code) {
 		code = StatusInternalError
 	}
-	reason = wireReason(reason)
+	reason = CutReason(reason)
 	return code, reason, 2 + len(reason)
 }
 
@@ -116,8 +116,9 @@ func appendCloseBody(dst []byte, code StatusCode, reason string) []byte {
 	return append(dst, reason...)
 }
 
-// wireReason returns the longest beginning of s that may be sent as a reason.
-func wireReason(s string) string {
+// CutReason returns the longest beginning of s that may be sent as a reason: 123 bytes
+// of UTF-8, with no character cut in two (RFC 6455 sections 5.5 and 5.5.1).
+func CutReason(s string) string {
 	end := 0
 	for end < len(s) {
 		r, size := utf8.DecodeRuneInString(s[end:])

@@ -120,7 +120,7 @@ func TestCloseOfErrors(t *testing.T) {
 
 func TestWireReasonIsLongest(t *testing.T) {
 	for _, s := range []string{strings.Repeat("é", 100), strings.Repeat("€", 100), "x" + strings.Repeat("😀", 100)} {
-		got := wireReason(s)
+		got := CutReason(s)
 		_, next := utf8.DecodeRuneInString(s[len(got):])
 		if !strings.HasPrefix(s, got) || !utf8.ValidString(got) || len(got) > 123 || len(got)+next <= 123 {
 			t.Errorf("%.10q: cut to %d bytes", s, len(got))

@@ -142,7 +142,7 @@ func (w *writer) close(code StatusCode, reason string) {
 	} else {
 		w.out = AppendClose(w.out, code, reason)
 	}
-	w.log = append(w.log, fmt.Sprintf("close %d %q", code, wireReason(reason)))
+	w.log = append(w.log, fmt.Sprintf("close %d %q", code, CutReason(reason)))
 }
 
 // FuzzValidator: after every piece, Write says whether the text can still be
