@@ -131,7 +131,7 @@ func (b *subscriber) wake() {
 	}
 	b.dirty = true
 	if len(l.dirty) == 0 {
-		l.r.Defer(l.fanOut)
+		l.r.Defer(l.fan)
 	}
 	l.dirty = append(l.dirty, b)
 }
@@ -318,7 +318,7 @@ func (l *loop) fanOut() {
 	l.dirty = l.dirty[:n]
 	switch {
 	case n > 0:
-		l.r.Defer(l.fanOut)
+		l.r.Defer(l.fan)
 	case cap(l.dirty) > waitingKeep:
 		l.dirty = nil
 	}

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/penstock-go/penstock/callbacks"
 )
@@ -28,9 +30,10 @@ type Publication struct {
 // must not block: hand over to a goroutine and return. One Broker is for one Engine.
 type Broker interface {
 	// Start is called by Run before there is a session. deliver gives a publication to
-	// the engine's own subscribers. It may be called from any goroutine, also from
-	// inside the methods here, until Stop returns; what one goroutine delivers to one
-	// topic arrives in that order. An error makes Run fail, and Stop is not called.
+	// the engine's own subscribers. It may be called from any goroutine until Stop
+	// returns, inside of Publish too, but not of Subscribed and Unsubscribed; what one
+	// goroutine delivers arrives in that order. An error makes Run fail, and Stop is not
+	// called.
 	Start(deliver func(Publication)) error
 	// Subscribed says that the topic has got its first subscriber in the engine,
 	// Unsubscribed that it has lost its last. Of one topic the two are called in turn,
@@ -58,42 +61,80 @@ func (inProcess) Publish(Publication) bool      { return true }
 func (inProcess) Stop()                         {}
 
 // audiences knows which loops have subscribers of which topics. It is written when a
-// loop gets its first subscriber of a topic or loses its last, under the mutex, which
-// also keeps the Broker's news in order. Publishers only read, and meet no lock.
+// loop gets its first subscriber of a topic or loses its last, under a lock that also
+// keeps the Broker's news of that topic in order. Who publishes on a loop that has
+// subscribers of its own finds the others through its topic, without a lock; others
+// look here, in one of several shards, so that loops rarely meet.
 type audiences struct {
-	mu     sync.Mutex
-	topics sync.Map // string to []*loop, which do not change
+	seed   maphash.Seed
+	shards [32]shard
 }
 
-// of returns the loops that have subscribers.
-func (a *audiences) of(topic string) []*loop {
-	v, ok := a.topics.Load(topic)
-	if !ok {
-		return nil
+type shard struct {
+	mu     sync.RWMutex
+	topics map[string]*audience
+	_      [32]byte // of two shards in one line of the cache, each would slow down the other
+}
+
+// audience are the loops that have subscribers of one topic. The slice does not change.
+type audience struct{ loops atomic.Pointer[[]*loop] }
+
+func newAudiences() *audiences {
+	a := &audiences{seed: maphash.MakeSeed()}
+	for i := range a.shards {
+		a.shards[i].topics = make(map[string]*audience)
 	}
-	return v.([]*loop)
+	return a
 }
 
-func (a *audiences) join(news Broker, topic string, l *loop) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	was := a.of(topic)
-	a.topics.Store(topic, append(slices.Clip(was), l))
-	if len(was) == 0 {
+func (a *audiences) shard(topic string) *shard {
+	return &a.shards[maphash.String(a.seed, topic)%uint64(len(a.shards))]
+}
+
+// of returns the loops that have subscribers, here is the loop that asks, nil for none.
+func (a *audiences) of(topic string, here *loop) []*loop {
+	if here != nil {
+		if t := here.topics[topic]; t != nil {
+			return *t.audience.loops.Load()
+		}
+	}
+	s := a.shard(topic)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if x := s.topics[topic]; x != nil {
+		return *x.loops.Load()
+	}
+	return nil
+}
+
+func (a *audiences) join(news Broker, topic string, l *loop) *audience {
+	s := a.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.topics[topic]
+	if x == nil {
+		x = new(audience)
+		x.loops.Store(&[]*loop{l})
+		s.topics[topic] = x
 		news.Subscribed(topic)
+		return x
 	}
+	more := append(slices.Clone(*x.loops.Load()), l)
+	x.loops.Store(&more)
+	return x
 }
 
 func (a *audiences) leave(news Broker, topic string, l *loop) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	left := slices.DeleteFunc(slices.Clone(a.of(topic)), func(x *loop) bool { return x == l })
-	if len(left) > 0 {
-		a.topics.Store(topic, left)
-		return
+	s := a.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.topics[topic]
+	left := slices.DeleteFunc(slices.Clone(*x.loops.Load()), func(other *loop) bool { return other == l })
+	x.loops.Store(&left)
+	if len(left) == 0 {
+		delete(s.topics, topic)
+		news.Unsubscribed(topic)
 	}
-	a.topics.Delete(topic)
-	news.Unsubscribed(topic)
 }
 
 func (e *Engine) startBroker() error {
@@ -166,7 +207,7 @@ func (e *Engine) deliver(p Publication) {
 // called on, nil for none: its own are served at once, so that what its sessions
 // write and publish keeps its order.
 func (e *Engine) spread(p Publication, here *loop) {
-	for _, l := range e.audiences.of(p.Topic) {
+	for _, l := range e.audiences.of(p.Topic, here) {
 		if l == here {
 			l.publish(p.Topic, p.Message, p.From)
 			continue

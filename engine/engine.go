@@ -37,7 +37,7 @@ type Engine struct {
 	steps      workers
 
 	broker     Broker
-	audiences  audiences
+	audiences  *audiences
 	published  atomic.Int64 // by Publish
 	publishing atomic.Bool  // the broker has been started, and not stopped
 
@@ -85,6 +85,7 @@ func New(cfg Config) (*Engine, error) {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.audiences = newAudiences()
 	if e.broker = cfg.Broker; e.broker == nil {
 		e.broker = inProcess{}
 	}

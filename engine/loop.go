@@ -39,6 +39,7 @@ type loop struct {
 	// Of topics; see topics.go.
 	topics        map[string]*topic
 	dirty         []*subscriber // have something in their backlog for fanOut
+	fan           func()        // fanOut, made a function once
 	fanned        int           // bytes of prepared messages, ever
 	waitings      *waiting      // free, linked by next
 	spareWaitings int           // how many
@@ -64,6 +65,7 @@ type loop struct {
 func newLoop(e *Engine, r *reactor.Loop) *loop {
 	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(),
 		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement), topics: make(map[string]*topic)}
+	l.fan = l.fanOut
 	l.pingMark = l.keys.Next()
 	l.jitter = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	r.Shared = l

@@ -21,8 +21,9 @@ import (
 
 // topic is one that has subscribers on this loop.
 type topic struct {
-	name   string
-	places []*place
+	name     string
+	places   []*place
+	audience *audience // this loop among others
 }
 
 // place is a subscription: it stands in its topic's list and in its subscriber's, and
@@ -112,7 +113,7 @@ func (l *loop) topic(name string) *topic {
 	if t == nil {
 		t = &topic{name: strings.Clone(name)} // it may be a part of something long
 		l.topics[t.name] = t
-		l.e.audiences.join(l.e.broker, t.name, l)
+		t.audience = l.e.audiences.join(l.e.broker, t.name, l)
 	}
 	return t
 }

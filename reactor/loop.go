@@ -33,6 +33,7 @@ type Loop struct {
 
 	buf       []byte                 // what a read is made into
 	deferred  []func()               // for the next turn
+	doing     []func()               // the other half of deferred, while it is walked
 	wishes    []wish                 // of connections, for settle
 	spare     []wish                 // the other half of wishes, while it is walked
 	zones     map[*Conn]string       // of link-local peers
@@ -115,11 +116,14 @@ func (l *Loop) Defer(f func()) {
 
 func (l *Loop) runDeferred() {
 	list := l.deferred
-	l.deferred = nil // what these defer waits for the turn after
-	for _, f := range list {
+	l.deferred = l.doing[:0] // what these defer waits for the turn after
+	l.doing = nil
+	for i, f := range list {
+		list[i] = nil
 		f()
 		l.settleWishes()
 	}
+	l.doing = list[:0]
 }
 
 // settleWishes is settle behind a letter: what was written waits for the end of
