@@ -22,8 +22,9 @@
 // and inflate_test.go, so that a fault of the project's codecs cannot hide by being on
 // both sides.
 //
-// Plain go test sends fewer messages in the sections 9, 12 and 13, and under the race
-// detector it runs a quarter of the cases of the long sections. PENSTOCK_CONFORMANCE=full sends as many as Autobahn does,
+// Plain go test sends fewer messages in the sections 9, 12 and 13, and leaves out half of
+// the cases of the long sections for clients by TLS; under the race detector it runs a
+// quarter of them. PENSTOCK_CONFORMANCE=full sends as many as Autobahn does,
 // a number instead of full so many of each case; both also run the sections 1 to 10
 // against programs with -deflate, with and without it being negotiated, and print a
 // summary. A full run takes the better part of an hour:

@@ -103,7 +103,7 @@ func (v variant) mode() mode {
 func (v variant) cases(g *target) (out []tcase) {
 	long := []string{"9", "10", "12", "13", "x.offer", "x.answer", "x.blocks.16 MiB"}
 	some := []string{"12.1.4", "12.2.11", "12.5.18", "13.3.8", "13.5.11", "13.7.17"}
-	for _, c := range slices.Concat(cases(g.mode), cases(mode{deflate: true}), remembered()) {
+	for _, c := range slices.Concat(cases(g.mode), withDeflate(), remembered()) {
 		begins := func(s string) bool { return strings.HasPrefix(c.id, s) }
 		section := c.section()
 		switch {

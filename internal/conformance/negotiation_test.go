@@ -206,7 +206,12 @@ func (p *peer) answers(wishes ...param) params {
 		}) {
 			continue
 		}
-		answer.params = append(answer.params, wishes...)
+		for _, w := range wishes {
+			if !strict {
+				w = w.within(offer)
+			}
+			answer.params = append(answer.params, w)
+		}
 		a, err := agree(offer, answer)
 		if err != nil {
 			p.t.Fatalf("%s to %s: %v", answer, offer, err)
@@ -217,6 +222,15 @@ func (p *peer) answers(wishes ...param) params {
 	}
 	p.t.Fatalf("no offer of %q allows %v", p.Head.Values("Sec-WebSocket-Extensions"), wishes)
 	return params{}
+}
+
+// within lowers a wish for a window to what the offer allows.
+func (w param) within(offer extension) param {
+	most := offer.bits(clientWindow)
+	if n, err := strconv.Atoi(w.value); w.name == clientWindow && err == nil && most != 0 && n > most {
+		w.value = strconv.Itoa(most)
+	}
+	return w
 }
 
 // usual is what most clients offer: what may be asked of them.

@@ -173,12 +173,15 @@ func cases(m mode) []tcase {
 	case m.negotiated:
 		return slices.DeleteFunc(plain, func(c tcase) bool { return c.never })
 	case m.deflate && full():
-		return slices.Concat(plain, compression(), beyondCompression())
+		return append(plain, withDeflate()...)
 	case m.deflate:
-		return slices.Concat(compression(), beyondCompression())
+		return withDeflate()
 	}
 	return slices.Concat(plain, beyond(m))
 }
+
+// withDeflate are those that need a program with the flag.
+func withDeflate() []tcase { return append(compression(), beyondCompression()...) }
 
 // modes are those that run.
 func modes(t *testing.T, folder string) []mode {
@@ -225,10 +228,25 @@ func runAll(t *testing.T, g *target) {
 
 func runCases(t *testing.T, row string, g *target, all []tcase) {
 	for i, c := range all {
-		if raced && !full() && i%4 != 0 && slices.Contains([]string{"6", "9", "12", "13", "x"}, c.section()) {
-			continue // to start a client with the race detector takes a while
+		if i%g.every(c.section()) != 0 {
+			continue
 		}
 		ok := t.Run(c.id, func(t *testing.T) { c.run(g, t) })
 		board.count(row, c.section(), ok)
 	}
+}
+
+// every thins the long sections out where a case costs most, which is where it needs a
+// process of its own: all of them run as plain clients, by TLS every second one, and
+// with the race detector every fourth.
+func (g *target) every(section string) int {
+	switch {
+	case full() || !slices.Contains([]string{"6", "9", "12", "13", "x"}, section):
+		return 1
+	case raced:
+		return 4
+	case g.listen != nil && g.mode.tls:
+		return 2
+	}
+	return 1
 }
