@@ -38,25 +38,29 @@ var again = []func(*testing.T){
 	TestEveryAgreementCarriesEveryMessage, TestBreachesOfCompression, TestABombCostsWhatTheLimitAllows, TestCompressedEchoAllocatesNothing,
 	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
 	TestPublishReachesSubscribers, TestTopicCalls, TestEnginePublish, TestPublishAcrossLoops, TestSubscribersComeAndGo,
-	TestPublishAllocatesNothing,
+	TestPublishAllocatesNothing, TestBrokerJoinsEngines,
 	TestOriginIsCheckedPerProtocol, TestProgramSelectsTheSubprotocol, TestUpgradesAreRefusedInAnyWay, TestFieldsOfThe101,
 	TestHeldUpgradesGoOn, TestHeldUpgradesAreRefused, TestProceedHasItsTime, TestHandleOfAnUpgrade, TestSelectWhileHeld,
 	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,
+	TestBothSidesKnowHowItEnded, TestShutdownIsToldToBothSides, TestCodesThatMustNotBeSent, TestCloseDuringAHandshake,
+	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 }
 
 // noAgain are those that do not, and why.
 var noAgain = map[string]string{
-	"TestNewRefusesBadConfigurations": "nothing runs",
-	"TestVhostsThatCannotShare":       "nothing runs",
-	"TestConnectRefusesBadInfo":       "nothing connects",
-	"TestPortInUse":                   "nobody connects",
-	"TestProtocolInitAndDestroy":      "nobody connects",
-	"TestCancelService":               "nobody connects",
-	"TestShutdownBeforeRun":           "nobody connects",
-	"TestShutdownTwiceAndWithoutRun":  "its client never gets a connection",
-	"TestClientsOfARunThatFailed":     "its client never gets a connection",
-	"TestUnixSocketsHaveNoIP":         "it is about the address",
-	"TestTimerWhileConnecting":        "its client never gets a connection",
+	"TestBrokerThatDoesNotStart":       "nobody connects",
+	"TestBrokerIsThereForProtocolInit": "nobody connects",
+	"TestNewRefusesBadConfigurations":  "nothing runs",
+	"TestVhostsThatCannotShare":        "nothing runs",
+	"TestConnectRefusesBadInfo":        "nothing connects",
+	"TestPortInUse":                    "nobody connects",
+	"TestProtocolInitAndDestroy":       "nobody connects",
+	"TestCancelService":                "nobody connects",
+	"TestShutdownBeforeRun":            "nobody connects",
+	"TestShutdownTwiceAndWithoutRun":   "its client never gets a connection",
+	"TestClientsOfARunThatFailed":      "its client never gets a connection",
+	"TestUnixSocketsHaveNoIP":          "it is about the address",
+	"TestTimerWhileConnecting":         "its client never gets a connection",
 }
 
 // TestOverTLS runs the other tests once more; see over.
