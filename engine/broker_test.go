@@ -198,18 +198,18 @@ func (p *peer) published(messages, answers int) (list []string) {
 	return list
 }
 
-// failing is a Broker that does not start.
-type failing struct {
+// brokenBroker is a Broker that does not start.
+type brokenBroker struct {
 	branch
 	err error
 }
 
-func (f *failing) Start(func(engine.Publication)) error { return f.err }
-func (f *failing) Stop()                                { panic("stopped without having been started") }
+func (f *brokenBroker) Start(func(engine.Publication)) error { return f.err }
+func (f *brokenBroker) Stop()                                { panic("stopped without having been started") }
 
 func TestBrokerThatDoesNotStart(t *testing.T) {
 	out := errors.New("out of order")
-	e, err := engine.New(engine.Config{Broker: &failing{err: out}, Vhosts: vhost(callbacks.Protocol{Callback: orders})})
+	e, err := engine.New(engine.Config{Broker: &brokenBroker{err: out}, Vhosts: vhost(callbacks.Protocol{Callback: orders})})
 	if err != nil {
 		t.Fatal(err)
 	}
