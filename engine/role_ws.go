@@ -242,6 +242,12 @@ func (w *wsRole) done(s *session, err error) {
 	s.deadlineIn(s.closeTimeout())
 }
 
+// onlyWaits tells a client that has both close frames, and to which the end of TCP is
+// no news, however it comes.
+func (w *wsRole) onlyWaits() bool {
+	return w.reader.Side == ws.Client && w.flags&wsClosed != 0 && w.flags&wsPeerDone != 0
+}
+
 // sendClose sends our close frame, once.
 func (w *wsRole) sendClose(s *session, code ws.StatusCode, reason string) {
 	if w.flags&wsClosed != 0 {

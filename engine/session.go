@@ -206,7 +206,9 @@ func (s *session) ended(err error) {
 	if d, ok := s.role.(*dialRole); ok && d.again(s, err) {
 		return
 	}
-	s.because(err)
+	if w, ok := s.role.(*wsRole); !ok || !w.onlyWaits() {
+		s.because(err)
+	}
 	s.state = stateEnded
 	s.gone.Store(true)
 	s.role.closed(s)

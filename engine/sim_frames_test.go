@@ -109,6 +109,7 @@ func (f *frames) frame(first byte, masked bool, data string) (bad string) {
 		f.pongs = append(f.pongs, data)
 	case ws.OpClose:
 		f.close(data)
+		return legal(data)
 	default:
 		f.packed = f.packed && op == ws.OpContinuation || first&0x40 != 0
 		return f.data(op, fin, data)
