@@ -223,12 +223,31 @@ func goldenProgram(s callbacks.Session, why callbacks.Reason, in []byte) error {
 			return s.Respond(200, "text/html", fmt.Appendf(nil, "<p>posted: %s</p>", *s.UserData().(*[]byte)))
 		}
 	case callbacks.Timer:
+		if string(s.Request().Path()) == "/later" {
+			return s.Proceed()
+		}
 		return s.Respond(200, "text/plain", []byte("held\n"))
+	case callbacks.HTTPConfirmUpgrade, callbacks.FilterProtocolConnection:
+		return goldenUpgrade(s, why, string(s.Request().Path()))
 	case callbacks.Receive:
 		if string(in) == "close me" {
 			return s.Close(4000, "done")
 		}
 		return s.Write(in, s.Kind())
+	}
+	return nil
+}
+
+func goldenUpgrade(s callbacks.Session, why callbacks.Reason, path string) error {
+	switch {
+	case why == callbacks.HTTPConfirmUpgrade && path == "/choose":
+		return s.SelectProtocol("echo")
+	case why == callbacks.FilterProtocolConnection && path == "/challenge":
+		_ = s.AddHeader("WWW-Authenticate", `Basic realm="trace"`)
+		return s.Respond(401, "text/html", []byte("<p>who are you?</p>"))
+	case why == callbacks.FilterProtocolConnection && (path == "/later" || path == "/never"):
+		s.Hold()
+		s.SetTimer(time.Second)
 	}
 	return nil
 }
