@@ -21,23 +21,36 @@ type far struct {
 	net.Listener
 	mu    sync.Mutex
 	asked []*http.Request
+	conns []net.Conn
 }
 
 // answers runs a server that leaves each connection, with its number from 1, to serve.
 func answers(t *testing.T, l net.Listener, serve func(c *farConn, n int)) *far {
 	f := &far{Listener: l}
 	var all sync.WaitGroup
-	t.Cleanup(func() { l.Close(); all.Wait() })
+	t.Cleanup(func() { l.Close(); f.hangUp(); all.Wait() })
 	all.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			f.mu.Lock()
+			f.conns = append(f.conns, c)
+			f.mu.Unlock()
 			all.Go(func() { f.meet(c, serve) })
 		}
 	})
 	return f
+}
+
+// hangUp closes what is open.
+func (f *far) hangUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.conns {
+		c.Close()
+	}
 }
 
 func (f *far) meet(c net.Conn, serve func(c *farConn, n int)) {
@@ -80,12 +93,12 @@ func (c *farConn) upgrade(fields string) {
 		string(accept) + "\r\n" + fields + "\r\n")
 }
 
-// echo sends one message back, as short as a client's frame may be, and waits for the end.
+// echo sends one short message back, and the close frame behind it.
 func (c *farConn) echo() {
-	if h := c.frame(); h != "" {
-		_, _ = c.Write(append([]byte{0x81, byte(len(h))}, h...))
+	for _, first := range []byte{0x81, 0x88} {
+		p := c.frame()
+		_, _ = c.Write(append([]byte{first, byte(len(p))}, p...))
 	}
-	_, _ = io.Copy(io.Discard, c.r)
 }
 
 // frame reads a short masked frame.

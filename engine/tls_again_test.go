@@ -17,6 +17,9 @@ var again = []func(*testing.T){
 	TestClientAndServer, TestClientFailures, TestClientRefusesItself, TestRawClientAndParent,
 	TestHandleWritesBeforeItIsEstablished, TestHandleCloseWhileConnecting,
 	TestRefusalsTellTheirBody, TestRefusalWithoutAnEnd, TestHandshakeErrorsHaveTheirCause,
+	TestRedirects, TestRedirectsCanBeRefused, TestRedirectToAnotherOrigin, TestCookies, TestCookieJarsThatMisbehave,
+	TestProxies, TestRawClientsBehindProxies,
+	TestServerThatComesBack, TestCloseEndsTheRetrying, TestHandleOfReconnectingClients, TestRawClientsReconnect,
 	TestAnswersBeforeABrokenRequest, TestRawResponsesThatEndShort, TestConnectIsNoTunnel,
 	TestMountsAndHosts, TestListeners, TestCodecSessions, TestConnectionLimits, TestFilterNetworkConnection,
 	TestShutdown, TestShutdownCutsOffWhoDoesNotGo, TestStats, TestPanicIsLoggedWithItsStack,
@@ -61,6 +64,10 @@ var noAgain = map[string]string{
 	"TestClientsOfARunThatFailed":      "its client never gets a connection",
 	"TestUnixSocketsHaveNoIP":          "it is about the address",
 	"TestTimerWhileConnecting":         "its client never gets a connection",
+	"TestProxyRefusals":                "its clients never reach a server",
+	"TestProxyTimeout":                 "its client never reaches a server",
+	"TestWritesWhileItWaitsAreBounded": "its client never gets a connection",
+	"TestUnixSockets":                  "its server is a process of this machine",
 }
 
 // TestOverTLS runs the other tests once more; see over.

@@ -51,6 +51,11 @@ func (x transport) listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	return x.wrap(l)
+}
+
+// wrap puts the transport on a listener.
+func (x transport) wrap(l net.Listener) net.Listener {
 	if x == overTCP {
 		return l
 	}
