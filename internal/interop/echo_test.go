@@ -14,8 +14,8 @@ import (
 	"github.com/penstock-go/penstock/internal/wstest"
 )
 
-// echoBinary is examples/echo, built.
-var echoBinary string
+// echoBinary and chatBinary are examples/echo and examples/chat, built.
+var echoBinary, chatBinary string
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -28,17 +28,19 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	echoBinary = filepath.Join(dir, "echo")
-	build := exec.Command("go", "-C", filepath.Join("..", ".."), "build", "-o", echoBinary, "./examples/echo")
+	echoBinary, chatBinary = filepath.Join(dir, "echo"), filepath.Join(dir, "chat")
+	build := exec.Command("go", "-C", filepath.Join("..", ".."), "build", "-o", dir, "./examples/echo", "./examples/chat")
 	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building examples/echo: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "building the examples: %v\n%s", err, out)
 		return 1
 	}
 	return m.Run()
 }
 
-// process is a running examples/echo.
+// process is a running example.
 type process struct {
+	binary string
+
 	addr string
 	base string // http or https
 	url  string // ws or wss
@@ -53,12 +55,12 @@ type process struct {
 // startEcho runs examples/echo on a port of its own, or on that of addr.
 func startEcho(t testing.TB, args ...string) *process {
 	t.Helper()
-	return startEchoOn(t, "127.0.0.1:0", args...)
+	return startOn(t, echoBinary, "127.0.0.1:0", args...)
 }
 
-func startEchoOn(t testing.TB, addr string, args ...string) *process {
+func startOn(t testing.TB, binary, addr string, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(echoBinary, append([]string{"-addr", addr}, args...)...)
+	cmd := exec.Command(binary, append([]string{"-addr", addr}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -66,12 +68,12 @@ func startEchoOn(t testing.TB, addr string, args ...string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{args: args, t: t, cmd: cmd, done: make(chan error, 1)}
+	p := &process{binary: binary, args: args, t: t, cmd: cmd, done: make(chan error, 1)}
 	t.Cleanup(p.stop)
 	r := bufio.NewReader(stderr)
 	line, err := r.ReadString('\n')
 	if err != nil {
-		t.Fatalf("examples/echo printed %q, %v", line, err)
+		t.Fatalf("%s printed %q, %v", binary, line, err)
 	}
 	scheme, addr, _ := strings.Cut(strings.TrimRight(line, "/\n"), "://")
 	p.addr = addr
@@ -92,7 +94,7 @@ func startEchoOn(t testing.TB, addr string, args ...string) *process {
 func (p *process) again() *process {
 	p.t.Helper()
 	p.stop()
-	return startEchoOn(p.t, p.addr, p.args...)
+	return startOn(p.t, p.binary, p.addr, p.args...)
 }
 
 // stop interrupts the process, which must end well and have logged nothing.
@@ -103,11 +105,11 @@ func (p *process) stop() {
 	}
 	p.stopped = true
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	wstest.Eventually(p.t, "examples/echo ends", func() bool {
+	wstest.Eventually(p.t, "the example ends", func() bool {
 		select {
 		case err := <-p.done:
 			if err != nil {
-				p.t.Errorf("examples/echo: %v", err)
+				p.t.Errorf("%s: %v", p.binary, err)
 			}
 			return true
 		default:

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/internal/wstest"
+)
+
+// guest is a member of a room as a browser is one.
+type guest struct {
+	*wstest.Conn
+	t *testing.T
+}
+
+func enter(t *testing.T, p *wstest.Program, room, name string) guest {
+	t.Helper()
+	c := wstest.Connect(t, p.Addr)
+	c.Upgrade("/?"+url.Values{"room": {room}, "name": {name}}.Encode(), "Sec-WebSocket-Protocol: chat", "Origin: http://localhost")
+	return guest{c, t}
+}
+
+func (g guest) says(text string) { g.Frame(true, wstest.Text, []byte(text)) }
+
+// hears reads events, each as "kind name text people".
+func (g guest) hears(want ...string) {
+	g.t.Helper()
+	for _, w := range want {
+		op, b := g.Message()
+		var e event
+		if err := json.Unmarshal(b, &e); err != nil || op != wstest.Text {
+			g.t.Fatalf("%d %q: %v", op, b, err)
+		}
+		if got := strings.TrimSpace(fmt.Sprintf("%s %s %s%s", e.Kind, e.Name, e.Text, strings.Join(e.People, ","))); got != w {
+			g.t.Fatalf("heard %q, want %q", got, w)
+		}
+	}
+}
+
+func TestRoom(t *testing.T) {
+	wstest.NoLeaks(t)
+	p := wstest.Serve(t, run, "-loops", "3")
+	ada := enter(t, p, "engines", "ada")
+	ada.hears("joined ada ada")
+	bob := enter(t, p, "engines", "bob")
+	bob.hears("joined ada ada", "joined bob ada,bob")
+	ada.hears("joined bob ada,bob")
+	bob.says("grüße, 水 & <b>tags</b>")
+	for _, g := range []guest{ada, bob} {
+		g.hears("said bob grüße, 水 & <b>tags</b>")
+	}
+	bob.CloseFrame(1000, "")
+	bob.ExpectClose(1000, "")
+	_ = bob.Close()
+	ada.hears("left bob ada")
+	_ = ada.Close()
+	p.Interrupt()
+	if err := p.Wait(); err != nil {
+		t.Errorf("run: %v", err)
+	}
+}
+
+func TestRoomsAreApart(t *testing.T) {
+	p := wstest.Serve(t, run)
+	ada, bob := enter(t, p, "a", "ada"), enter(t, p, "b", "bob")
+	ada.hears("joined ada ada")
+	bob.hears("joined bob bob")
+	ada.says("to a")
+	bob.says("to b")
+	ada.hears("said ada to a")
+	bob.hears("said bob to b")
+}
+
+func TestLookingBack(t *testing.T) {
+	p := wstest.Serve(t, run)
+	ada := enter(t, p, "r", "ada")
+	ada.hears("joined ada ada")
+	for i := range remembered + 10 {
+		ada.says(fmt.Sprint(i))
+		ada.hears(fmt.Sprint("said ada ", i))
+	}
+	bob := enter(t, p, "r", "bob")
+	for i := range remembered {
+		bob.hears(fmt.Sprint("said ada ", i+10))
+	}
+	bob.hears("joined bob ada,bob")
+}
+
+// A room that nobody is in is forgotten with what was said in it.
+func TestEmptyRoom(t *testing.T) {
+	p := wstest.Serve(t, run)
+	ada := enter(t, p, "r", "ada")
+	ada.says("anybody?")
+	ada.hears("joined ada ada", "said ada anybody?")
+	ada.CloseFrame(1000, "")
+	ada.ExpectClose(1000, "")
+	_ = ada.Close()
+	wstest.Eventually(t, "a new room", func() bool {
+		bob := enter(t, p, "r", "bob")
+		_, b := bob.Message()
+		_ = bob.Close()
+		return !strings.Contains(string(b), "ada")
+	})
+}
+
+func TestPage(t *testing.T) {
+	p := wstest.Serve(t, run)
+	c := wstest.Connect(t, p.Addr)
+	c.Send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	if resp, body := c.Body("GET"); resp.StatusCode != 200 || body != string(page) {
+		t.Errorf("%s, %d bytes", resp.Status, len(body))
+	}
+	c.Send("GET /other HTTP/1.1\r\nHost: h\r\n\r\n")
+	if resp, _ := c.Body("GET"); resp.StatusCode != 404 {
+		t.Errorf("another path: %s", resp.Status)
+	}
+}
+
+func TestWhoIsTurnedAway(t *testing.T) {
+	p := wstest.Serve(t, run)
+	long := strings.Repeat("x", longestName+1)
+	for _, c := range []struct {
+		name, target, origin string
+		status               int
+	}{
+		{"no room", "/?name=ada", "http://h", 400},
+		{"no name", "/?room=r", "http://h", 400},
+		{"blanks are no name", "/?room=r&name=%20", "http://h", 400},
+		{"a name too long", "/?room=r&name=" + long, "http://h", 400},
+		{"a room too long", "/?name=n&room=" + long, "http://h", 400},
+		{"no UTF-8", "/?room=r&name=%ff", "http://h", 400},
+		{"a malformed query", "/?room=%zz&name=n", "http://h", 400},
+		{"another site's page", "/?room=r&name=n", "http://elsewhere", 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conn := wstest.Connect(t, p.Addr)
+			conn.Send("GET " + c.target + " HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: " + c.origin +
+				"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+			resp := conn.Response("GET")
+			_, _ = io.Copy(io.Discard, resp.Body)
+			if resp.StatusCode != c.status {
+				t.Errorf("%s", resp.Status)
+			}
+		})
+	}
+}
+
+func TestLongMessageEndsTheMember(t *testing.T) {
+	p := wstest.Serve(t, run)
+	ada := enter(t, p, "r", "ada")
+	ada.hears("joined ada ada")
+	ada.says(strings.Repeat("x", mostSaid))
+	ada.hears("said ada " + strings.Repeat("x", mostSaid))
+	ada.says(strings.Repeat("x", mostSaid+1))
+	ada.ExpectClose(1009, "frame too big")
+}
+
+func TestRoomWithTLS(t *testing.T) {
+	cert := wstest.MakeCertificate(t)
+	p := wstest.Serve(t, run, "-cert", cert.Both)
+	c := wstest.ConnectTLS(t, p.Addr, cert.Trust)
+	c.Upgrade("/?room=r&name=ada", "Origin: https://localhost")
+	ada := guest{c, t}
+	ada.says("hi")
+	ada.hears("joined ada ada", "said ada hi")
+	if !strings.HasPrefix(p.Output(), "https://") {
+		t.Errorf("printed %q", p.Output())
+	}
+}
+
+func TestBadFlag(t *testing.T) {
+	if err := wstest.Run(t, run, "-nonsense").Wait(); err == nil {
+		t.Error("no error")
+	}
+}
