@@ -97,7 +97,7 @@ func TestSimTurns(t *testing.T) {
 		other.p.scan, other.p.readMost, other.p.readWait = scanFrames, 1<<10, 0
 		w.checks = append(w.checks, other.check)
 		w.addLong("long", how, await("the other", func(*peer) bool { return other.p.frames.head != nil }))
-	}}, simCount/10)
+	}}, simCount/15)
 }
 
 // echoAtOnce reads on when its timer goes off.
@@ -121,7 +121,7 @@ func (w *world) inflating() op {
 // addLong adds a client whose message is nothing but headers of blocks, long enough
 // for hundreds of turns, and that leaves in some way when it is being inflated.
 func (w *world) addLong(name string, how int, before op) {
-	blocks := strings.Repeat("\x02\x08\x20\x80\x00", 300*deflate.Slice/5) + "\x00"
+	blocks := strings.Repeat("\x02\x08\x20\x80\x00", 200*deflate.Slice/5) + "\x00"
 	protocol := [...]string{"echo", "pieces"}[w.rng.IntN(2)]
 	c := &wsClient{w: w, messages: []message{{ws.OpBinary, ""}, {ws.OpText, "behind"}}, code: 1000}
 	out := appendFrame(nil, 0xC2, true, w.key(), blocks)
@@ -153,6 +153,62 @@ func (w *world) addLong(name string, how int, before op) {
 	c.p.scan, c.p.readMost, c.p.readWait, c.p.patience = scanFrames, 1<<20, 0, 10*time.Hour
 	if !w.cut {
 		w.checks = append(w.checks, c.check)
+	}
+}
+
+// TestSimCrowd: more long messages at once than a loop inflates wait for their turn,
+// and some of those who sent them do not wait.
+func TestSimCrowd(t *testing.T) {
+	runSeeds(t, scenario{name: "crowd", config: func(w *world, nc *simnet.Config, cfg *Config) {
+		withDeflate(w, nc, cfg)
+		w.big, w.calm = true, true
+		w.grow(nc)
+		nc.Faults = simnet.Faults{}
+		cfg.Vhosts[0].Protocols[0].Deflate = &deflate.Config{}
+		cfg.Limits.SendQueue, w.rec.most = 0, 0
+	}, play: func(w *world) {
+		w.custom = echoAtOnce
+		size, most, here := (20+w.rng.IntN(20))*deflate.Slice, 0, 0
+		crowded := false
+		for i := range turnsMost + 20 {
+			c := &wsClient{w: w, messages: []message{{ws.OpBinary, ""}}, code: 1000}
+			kind := byte(0xC2)
+			if i%9 == 8 {
+				kind = 0xC1 // it will not wait
+			}
+			out := appendFrame(nil, kind, true, w.key(), strings.Repeat("\x02\x08\x20\x80\x00", size/5)+"\x00")
+			ops := []op{dial(httpPort), send([]byte(handshakeHead + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")),
+				await("101", func(p *peer) bool { return p.frames.head != nil }), do(func(*peer) { here++ }),
+				await("the others", func(*peer) bool { return here == turnsMost+20 }), send(out),
+				await("a crowd", func(*peer) bool {
+					most = max(most, len(w.turns().active))
+					crowded = crowded || len(w.turns().waiting) > 5
+					return crowded
+				})}
+			if i%9 == 8 {
+				ops = append(ops, [...]op{reset(), do(w.closeWaiting), wait(time.Minute)}[w.rng.IntN(3)])
+			} else {
+				ops = append(ops, c.awaitEchoes(), send(appendFrame(nil, 0x88, true, w.key(), closeData(1000, ""))), ended())
+				w.checks = append(w.checks, c.check)
+			}
+			c.p = w.add(fmt.Sprint("client ", i), ops...)
+			c.p.scan, c.p.readMost, c.p.readWait = scanFrames, 1<<16, 0
+		}
+		w.checks = append(w.checks, func() {
+			if idle := len(w.turns().idle); most != turnsMost || idle > turnsMost {
+				w.failf("%d turns at a time, %d Inflaters", most, idle)
+			}
+		})
+	}}, simCount/150)
+}
+
+// closeWaiting closes a session whose text waits for its turn, if there is one.
+func (w *world) closeWaiting(*peer) {
+	for _, t := range w.turns().waiting {
+		if t.op == ws.OpText {
+			_ = t.s.Handle().Close(4000, "enough")
+			return
+		}
 	}
 }
 

@@ -211,3 +211,172 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+// FuzzConnection: what one side sends the other receives, by any terms, whatever the
+// frames and in whatever pieces they come. script has four bytes for each frame: what
+// kind it is, its length, how much arrives at once, and whether the receiver lets
+// others have their turn meanwhile.
+func FuzzConnection(f *testing.F) {
+	f.Add([]byte("\x01\xff\x20\x00\x02\x10\x01\x01\x05\x40\xff\x00\x08\x03\x02\x01"), record(seeded(22), 2000), byte(0x1f), byte(1), uint16(0))
+	f.Add([]byte("\x00\xff\xff\x01\x00\xff\x03\x01\x01\xff\x09\x01\x04\xff\x09\x01"), noise(seeded(23), 30000), byte(0x01), byte(4), uint16(100))
+	f.Add([]byte("\x02\x05\x01\x00\x01\x05\x01\x00\x0d\x05\x01\x00\x01\xff\x01\x00"), bytes.Repeat([]byte("penstock"), 3000), byte(0x10), byte(0), uint16(7))
+	c := &connection{tools: new(tools)}
+	f.Fuzz(func(t *testing.T, script, text []byte, terms, level byte, piece uint16) {
+		c.start(terms, level, int(piece))
+		for len(script) >= 4 {
+			var in [4]byte
+			script = script[copy(in[:], script):]
+			n := min(int(in[1])<<(in[0]>>4), len(text))
+			c.send(in[0], text[:n], len(script) < 4)
+			text = text[n:]
+			c.receive(t, 1+int(in[2])<<(in[3]>>4), in[3]&1 != 0)
+		}
+		if len(c.sent) != 0 || c.stream != (Stream{}) {
+			t.Fatalf("%d messages did not come, the Stream holds %+v", len(c.sent), c.stream)
+		}
+	})
+}
+
+// tools are used for one connection after the other, which must leave no trace in them.
+type tools struct {
+	compressor      [6]Compressor
+	inflater, turns Inflater
+}
+
+// connection has a sender on one side and on the other two receivers: one of whole
+// messages, and one of pieces.
+type connection struct {
+	*tools
+	d     Direction
+	level int
+
+	out        History
+	wire       []byte
+	sending    bool // a message has been begun
+	compressed bool
+	open       []byte
+	sent       [][]byte
+
+	reader, piecer  ws.Reader
+	limits          ws.Limits
+	assembler       ws.Assembler
+	whole, inPieces History
+	stream          Stream
+	got             []byte // of the message that comes in pieces
+}
+
+func (c *connection) start(terms, level byte, piece int) {
+	*c = connection{tools: c.tools, level: int(level % 6),
+		d: Direction{Takeover: terms&1 != 0, WindowBits: minWindowBits + terms>>1&7}}
+	c.compressor[c.level].Level = c.level + 1
+	c.reader = ws.Reader{Compression: true, Side: ws.Side(terms >> 4 & 1)}
+	c.piecer, c.limits.Piece = c.reader, piece
+}
+
+// send puts a frame on the wire: p with RSV1, without it, or in fragments.
+func (c *connection) send(kind byte, p []byte, last bool) {
+	op, fin := ws.OpBinary, kind&1 != 0 || last
+	switch {
+	case c.sending:
+		op = ws.OpContinuation
+	case kind&8 != 0:
+		c.frame(ws.OpPing, true, false, p[:min(len(p), 125)])
+		fallthrough
+	default:
+		c.compressed, c.open = kind&2 == 0, []byte{}
+	}
+	c.open = append(c.open, p...)
+	rsv1 := c.compressed && !c.sending
+	if c.compressed && !c.sending && fin && kind&4 != 0 {
+		var ok bool
+		if p, ok = c.compressor[c.level].AppendSmaller(nil, p, c.d, &c.out); !ok {
+			p, rsv1 = c.open, false
+		}
+	} else if c.compressed {
+		p = c.compressor[c.level].Append(nil, p, fin, c.d, &c.out)
+	}
+	c.frame(op, fin, rsv1, p)
+	if c.sending = !fin; fin {
+		c.sent = append(c.sent, c.open)
+	}
+}
+
+func (c *connection) frame(op ws.OpCode, fin, rsv1 bool, p []byte) {
+	if c.reader.Side == ws.Client {
+		c.wire = append(ws.AppendHeader(c.wire, op, fin, rsv1, len(p)), p...)
+		return
+	}
+	key := [4]byte{1, 2, 3, byte(len(p))}
+	c.wire = append(ws.AppendMaskedHeader(c.wire, op, fin, rsv1, key, len(p)), p...)
+	ws.MaskInPlace(c.wire[len(c.wire)-len(p):], key, 0)
+}
+
+// receive has the wire arrive in pieces of most bytes.
+func (c *connection) receive(t *testing.T, most int, turns bool) {
+	t.Helper()
+	f := &c.inflater
+	if turns {
+		f = &c.turns
+		f.Yield = func() bool {
+			return string(inflate(t, &c.inflater, []byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), Direction{}, nil)) == "Hello"
+		}
+	}
+	var wholes, pieces [][]byte
+	feed(t, &c.reader, &ws.Limits{}, bytes.Clone(c.wire), most, func(ev *ws.Event) error {
+		msg, done, err := c.assembler.Add(ev, 0)
+		if done && ev.Compressed {
+			msg, err = f.Append(nil, msg, c.d, &c.whole, 0)
+		}
+		if done {
+			wholes = append(wholes, bytes.Clone(msg))
+			c.assembler.Release()
+		}
+		return err
+	})
+	feed(t, &c.piecer, &c.limits, c.wire, most, func(ev *ws.Event) (err error) {
+		if c.got = append(c.got, ev.Payload...); ev.Compressed {
+			c.got, err = c.stream.Append(f, c.got[:len(c.got)-len(ev.Payload)], ev.Payload, ev.Final, c.d, &c.inPieces, 0)
+		}
+		if ev.Final {
+			pieces = append(pieces, c.got)
+			c.got = nil
+		}
+		return err
+	})
+	c.wire = c.wire[:0]
+	if !slices.EqualFunc(wholes, c.sent, bytes.Equal) || !slices.EqualFunc(pieces, c.sent, bytes.Equal) {
+		t.Fatalf("%+v: sent %d messages, received %d whole and %d in pieces, or others", c.d, len(c.sent), len(wholes), len(pieces))
+	}
+	if c.sending && c.stream.failed == 0 && !bytes.Equal(c.got, c.open) { // else a marker was data
+		t.Fatalf("%+v: of %d bytes in frames that have come, %d can be told", c.d, len(c.open), len(c.got))
+	}
+	c.sent = nil
+	if !bytes.Equal(c.whole.b, c.inPieces.b) && !c.sending || c.out.Size() > sendHistory || c.whole.Size() > c.d.window() {
+		t.Fatalf("%+v: histories of %d, %d and %d bytes", c.d, c.out.Size(), c.whole.Size(), c.inPieces.Size())
+	}
+}
+
+// feed gives b to r, at most so much at a time, and its Data to f.
+func feed(t *testing.T, r *ws.Reader, lim *ws.Limits, b []byte, most int, f func(ev *ws.Event) error) {
+	t.Helper()
+	var ev ws.Event
+	for have := 0; len(b) > 0; {
+		have = min(have+most, len(b))
+		for have > 0 {
+			n, err := r.Receive(b[:have], lim, &ev)
+			if err == nil && ev.Kind == ws.Data {
+				err = f(&ev)
+			}
+			if err != nil {
+				t.Fatalf("%v, at a %v of %d bytes", err, ev.Kind, len(ev.Payload))
+			}
+			if n == 0 && ev.Kind == ws.None {
+				break
+			}
+			b, have = b[n:], have-n
+		}
+		if have == len(b) && have > 0 {
+			t.Fatalf("%d bytes are left", have)
+		}
+	}
+}
