@@ -34,6 +34,7 @@ type world struct {
 	echoes   map[uint64]*echo
 	answers  map[uint64]*answer
 	servers  map[int]*server
+	patients []*patient
 	checks   []func()
 	trace    func(string, ...any)
 	wrong    []string
