@@ -1,6 +1,6 @@
 // Command websocket_client connects to a WebSocket server, says hello and prints
 // what comes back, until the server closes or it is interrupted. With -echo it
-// sends everything back instead.
+// sends everything back instead, and with -reconnect it outlives its servers.
 package main
 
 import (
@@ -39,6 +39,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	insecure := f.Bool("insecure", false, "accept any certificate of a wss server")
 	ca := f.String("ca", "", "`file` of the authorities to trust, instead of the system's")
 	compress := f.Bool("deflate", false, "offer to compress messages")
+	proxy := f.String("proxy", "", "`url` of a proxy, http://user:password@host:port or socks5://...")
+	reconnect := f.Bool("reconnect", false, "try again for ever, when there is no connection and when it is lost")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -46,13 +48,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	info.Protocol = *protocol
+	info.Protocol, info.Proxy = *protocol, *proxy
+	if *reconnect {
+		info.Retry = &engine.RetryPolicy{Conceal: -1, Reconnect: true}
+	}
 	if *insecure && info.Flags&engine.UseSSL != 0 {
 		info.Flags |= engine.AllowInsecure
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
-	c := &client{out: out, message: *message, echo: *echo, done: done}
+	c := &client{out: out, message: *message, echo: *echo, reconnect: *reconnect, done: done}
 	local := callbacks.Protocol{Callback: c.callback}
 	if *compress {
 		local.Deflate = &deflate.Config{}
@@ -72,18 +77,24 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 type client struct {
-	out     io.Writer
-	message string
-	echo    bool
-	done    func()
-	err     error
+	out       io.Writer
+	message   string
+	echo      bool
+	reconnect bool
+	done      func()
+	err       error
 }
 
 func (c *client) callback(s callbacks.Session, reason callbacks.Reason, in []byte) error {
 	switch reason {
 	case callbacks.ClientConnectionError:
-		c.err = s.Err()
+		if c.err = s.Err(); c.reconnect && errors.Is(c.err, engine.ErrClosed) {
+			c.err = nil // interrupted while it was waiting
+		}
 		c.done()
+
+	case callbacks.ClientRetrying:
+		fmt.Fprintf(c.out, "trying again in %s\n", in)
 
 	case callbacks.ClientEstablished:
 		if !c.echo {
@@ -100,7 +111,9 @@ func (c *client) callback(s callbacks.Session, reason callbacks.Reason, in []byt
 	case callbacks.ClientClosed:
 		code, why := s.CloseStatus()
 		fmt.Fprintf(c.out, "closed: %d %s\n", code, why)
-		c.done()
+		if !c.reconnect {
+			c.done()
+		}
 	}
 	return nil
 }

@@ -190,6 +190,50 @@ func TestFollowsARedirect(t *testing.T) {
 	closes(t, p, c, 1000, "")
 }
 
+// With -reconnect the client says hello to whoever comes after the server.
+func TestReconnect(t *testing.T) {
+	wstest.NoLeaks(t)
+	l := wstest.Listen(t)
+	p := wstest.Run(t, run, "-reconnect", "-url", "ws://"+l.Addr().String()+"/")
+	c := wstest.Accept(t, l)
+	c.ReadUpgrade()
+	c.AcceptUpgrade()
+	c.ExpectMessage(wstest.Text, "Hello, server!")
+	c.CloseFrame(1012, "restart")
+	c.ExpectClose(1012, "restart")
+	_ = c.Close()
+	c = wstest.Accept(t, l)
+	c.ReadUpgrade()
+	c.Send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+	_ = c.Close()
+	p.Prints("status 503", 1)
+	p.Interrupt()
+	if err := p.Wait(); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	for _, want := range []string{"closed: 1012 restart\ntrying again in 1", "s: ws: closed by peer with 1012", "trying again in 3"} {
+		if !strings.Contains(p.Output(), want) {
+			t.Errorf("no %q in what was printed:\n%s", want, p.Output())
+		}
+	}
+}
+
+func TestProxy(t *testing.T) {
+	wstest.NoLeaks(t)
+	l := wstest.Listen(t)
+	p := wstest.Run(t, run, "-proxy", "http://me:secret@"+l.Addr().String(), "-url", "ws://server.invalid:81/chat")
+	c := wstest.Accept(t, l)
+	c.Expect("CONNECT server.invalid:81 HTTP/1.1\r\nHost: server.invalid:81\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n")
+	c.Send("HTTP/1.1 200 OK\r\n\r\n")
+	c.ReadUpgrade()
+	if c.Target != "/chat" {
+		t.Errorf("asked for %s", c.Target)
+	}
+	c.AcceptUpgrade()
+	c.ExpectMessage(wstest.Text, "Hello, server!")
+	closes(t, p, c, 1000, "")
+}
+
 func TestConnectionRefused(t *testing.T) {
 	wstest.NoLeaks(t)
 	l := wstest.Listen(t)
