@@ -47,6 +47,10 @@
 //	raw            ..., RawSktBindProtocol, RawAdopt or RawConnected,
 //	               ( RawRX | RawWriteable )*, RawSktDropProtocol, RawClose, WSIDestroy
 //
+// A client goes back from any point before ClientEstablished or RawConnected to
+// Connecting: by ClientHTTPRedirect when its server sends it elsewhere, and by
+// ClientRetrying when its RetryPolicy tries again.
+//
 // Timer comes whenever it was asked for. WSICreate is first (after the filter of
 // an accepted connection) and WSIDestroy last, once each. Closed comes if and
 // only if Established did; a client gets exactly one of ClientConnectionError

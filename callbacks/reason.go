@@ -200,8 +200,9 @@ const (
 	// ClientHTTPWriteable asks for a piece of the request's body. It is raised by
 	// the HTTP client.
 	ClientHTTPWriteable Reason = 57
-	// ClientHTTPRedirect announces a redirect to in; an error refuses to follow.
-	// It is raised by the HTTP client.
+	// ClientHTTPRedirect says that the server sends a client to the URL in, which is
+	// absolute; Session.Response has the answer. An error refuses to follow and fails the
+	// connection, nil is followed by Connecting.
 	ClientHTTPRedirect Reason = 104
 	// ClosedClientHTTP says that an HTTP client's connection is gone. It is raised
 	// by the HTTP client.

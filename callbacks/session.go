@@ -159,9 +159,9 @@ type Session interface {
 	// Protocol.RetainHead. nil when there is none. It is valid until the
 	// transaction ends, also across callbacks.
 	Request() *http1.Request
-	// Response is a client's view of the server's answer, in
-	// ClientFilterPreEstablish, ClientEstablished and ClientConnectionError; nil
-	// otherwise.
+	// Response is a client's view of the server's answer, in ClientFilterPreEstablish,
+	// ClientEstablished, ClientHTTPRedirect, ClientRetrying and ClientConnectionError, if
+	// there was one; nil otherwise.
 	Response() *http1.Response
 	// SelectProtocol chooses the subprotocol, in HTTPConfirmUpgrade or while that is
 	// held: one that the client has offered and the vhost has, or "" for none. Without

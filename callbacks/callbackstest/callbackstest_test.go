@@ -41,6 +41,8 @@ func TestRecorderTakesGoodOrders(t *testing.T) {
 		"websocket":      {create, callbacks.HTTPConfirmUpgrade, callbacks.WSServerBindProtocol, callbacks.Established, callbacks.Receive, callbacks.WSPeerInitiatedClose, callbacks.WSServerDropProtocol, callbacks.Closed, destroy},
 		"after requests": {create, callbacks.HTTPBindProtocol, callbacks.HTTPDropProtocol, callbacks.WSServerBindProtocol, callbacks.Established, callbacks.WSServerDropProtocol, callbacks.Closed, destroy},
 		"failed client":  {create, callbacks.WSClientBindProtocol, callbacks.Connecting, callbacks.WSClientDropProtocol, callbacks.ClientConnectionError, destroy},
+		"patient client": {create, callbacks.WSClientBindProtocol, callbacks.Connecting, callbacks.ClientRetrying, callbacks.Connecting, callbacks.ClientHTTPRedirect, callbacks.Connecting, callbacks.ClientEstablished, callbacks.WSClientDropProtocol, callbacks.ClientClosed, destroy},
+		"its successor":  {create, callbacks.ClientRetrying, callbacks.ClientConnectionError, destroy},
 		"raw":            {create, callbacks.RawSktBindProtocol, callbacks.RawAdopt, callbacks.RawRX, callbacks.RawSktDropProtocol, callbacks.RawClose, destroy},
 	} {
 		var r Recorder
@@ -70,6 +72,7 @@ func TestRecorderFindsFaults(t *testing.T) {
 		"established twice":                  then(callbacks.Established),
 		"received after the peer's close":    then(callbacks.WSPeerInitiatedClose, callbacks.Receive),
 		"received before it was established": {create, callbacks.Receive},
+		"of a session that was":              {create, callbacks.WSClientBindProtocol, callbacks.ClientEstablished, callbacks.ClientRetrying},
 		"closed twice by the peer":           then(callbacks.WSPeerInitiatedClose, callbacks.WSPeerInitiatedClose),
 		"closed before it was established":   {create, callbacks.Closed},
 		"after the terminal reason":          then(callbacks.WSServerDropProtocol, callbacks.Closed, callbacks.Timer),

@@ -199,6 +199,10 @@ func (l *life) conversation(r callbacks.Reason) string {
 		if !l.established {
 			return "received before it was established"
 		}
+	case callbacks.Connecting, callbacks.ClientRetrying, callbacks.ClientHTTPRedirect:
+		if l.established {
+			return "of a session that was established"
+		}
 	case callbacks.WSPeerInitiatedClose:
 		if l.peerDone {
 			return "closed twice by the peer"
