@@ -26,7 +26,8 @@ const few = 5
 // variants are about what a session remembers of compressed messages, and about
 // delivering them in pieces.
 func variants() []variant {
-	both := &deflate.Config{Server: deflate.Direction{Takeover: true}, Client: deflate.Direction{Takeover: true}, Threshold: 1}
+	over := deflate.Direction{Takeover: true}
+	both := &deflate.Config{Server: over, Client: over, Threshold: 1}
 	windows := &deflate.Config{
 		Server: deflate.Direction{Takeover: true, WindowBits: 9},
 		Client: deflate.Direction{Takeover: true, WindowBits: 10},
@@ -36,6 +37,8 @@ func variants() []variant {
 		{"takeover", callbacks.Protocol{Deflate: both}},
 		{"takeover in small windows", callbacks.Protocol{Deflate: windows}},
 		{"pieces", callbacks.Protocol{Deflate: &deflate.Config{}, RxBufferSize: 1000}},
+		{"pieces with the client's takeover", callbacks.Protocol{Deflate: &deflate.Config{Client: over}, RxBufferSize: 1000}},
+		{"pieces with the server's takeover", callbacks.Protocol{Deflate: &deflate.Config{Server: over}, RxBufferSize: 1000}},
 		{"pieces with takeover", callbacks.Protocol{Deflate: both, RxBufferSize: 4096}},
 		{"pieces of few octets", callbacks.Protocol{Deflate: both, RxBufferSize: few}},
 	}

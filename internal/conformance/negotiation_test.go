@@ -124,9 +124,11 @@ func agree(offer, answer extension) (params, error) {
 			return params{}, fmt.Errorf("%s was to be %d at most", clientWindow, most)
 		}
 	}
+	// Section 7.1.1.2: a client that offers to do without takeover does so, whatever the
+	// answer is.
 	return params{
 		server: direction{answer.has(serverNoTakeover), answer.bits(serverWindow)},
-		client: direction{answer.has(clientNoTakeover), answer.bits(clientWindow)},
+		client: direction{answer.has(clientNoTakeover) || offer.has(clientNoTakeover), answer.bits(clientWindow)},
 	}, nil
 }
 

@@ -227,14 +227,25 @@ func runAll(t *testing.T, g *target) {
 }
 
 func runCases(t *testing.T, row string, g *target, all []tcase) {
+	failed := 0
 	for i, c := range all {
 		if i%g.every(c.section()) != 0 {
 			continue
 		}
 		ok := t.Run(c.id, func(t *testing.T) { c.run(g, t) })
 		board.count(row, c.section(), ok)
+		if ok {
+			continue
+		}
+		if failed++; failed == enough && !full() {
+			t.Fatalf("the cases behind %s are left out", c.id)
+		}
 	}
 }
+
+// enough failures end a quick run of a mode. Many are failures to do something, which
+// take wstest.Patience each.
+const enough = 10
 
 // every thins the long sections out where a case costs most, which is where it needs a
 // process of its own: all of them run as plain clients, by TLS every second one, and
