@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/callbacks/callbackstest"
@@ -164,7 +165,16 @@ func TestConnectRefusesBadInfo(t *testing.T) {
 	ok := engine.ClientConnectInfo{Address: "127.0.0.1"}
 	for name, change := range map[string]func(i *engine.ClientConnectInfo){
 		"no address": func(i *engine.ClientConnectInfo) { i.Address = "" },
+		"address":    func(i *engine.ClientConnectInfo) { i.Address = "a\r\nX: y" },
+		"a space":    func(i *engine.ClientConnectInfo) { i.Address = "a b" },
 		"port":       func(i *engine.ClientConnectInfo) { i.Port = 70000 },
+		"no slash":   func(i *engine.ClientConnectInfo) { i.Path = "chat" },
+		"flags":      func(i *engine.ClientConnectInfo) { i.Flags = engine.AllowInsecure },
+		"proxy":      func(i *engine.ClientConnectInfo) { i.Proxy = "ftp://127.0.0.1" },
+		"unix proxy": func(i *engine.ClientConnectInfo) { i.Proxy, i.Address = "http://127.0.0.1", "+/socket" },
+		"zone proxy": func(i *engine.ClientConnectInfo) { i.Proxy, i.Address = "socks5://127.0.0.1", "fe80::1%lo" },
+		"jitter":     func(i *engine.ClientConnectInfo) { i.Retry = &engine.RetryPolicy{Jitter: 101} },
+		"table":      func(i *engine.ClientConnectInfo) { i.Retry = &engine.RetryPolicy{Table: []time.Duration{-1}} },
 		"path":       func(i *engine.ClientConnectInfo) { i.Path = "/a b" },
 		"injection":  func(i *engine.ClientConnectInfo) { i.Origin = "a\r\nX: y" },
 		"protocol":   func(i *engine.ClientConnectInfo) { i.Protocol = "a, b c" },

@@ -275,6 +275,7 @@ func (e *Engine) endWaiting() {
 		for _, s := range l.waiting() {
 			s.ended(ErrClosed)
 		}
+		l.counters.publish()
 	}
 }
 

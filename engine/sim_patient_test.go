@@ -87,9 +87,7 @@ func (w *world) addPatient(i int) {
 			w.failf("%s: %v", p.name, err)
 		}
 		p.begun = true
-	}), func(*peer) (simnet.Next, bool) {
-		return w.net.Until(p.over, 1000*time.Hour), p.over()
-	})
+	}), until(p.over))
 	w.checks = append(w.checks, p.check)
 }
 

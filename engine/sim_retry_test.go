@@ -26,7 +26,7 @@ type retrying struct {
 	serve   func(n int) []op          // what its server does; nil is to be silent
 	program callbacks.Callback        // besides; may be nil
 	main    func(w *world, h callbacks.Handle) []op
-	last    time.Duration // when the engine is shut down, if not by itself at the end
+	rude    bool // servers do not wait for the end of the TLS handshake
 
 	w      *world
 	log    []string // "1s Connecting"
@@ -62,13 +62,7 @@ func (r *retrying) play(t *testing.T, over transport) {
 		if r.main != nil {
 			ops = r.main(w, h)
 		}
-		if r.last > 0 {
-			ops = append(ops, wait(r.last), do(func(*peer) { close(w.stop) }), wait(time.Hour))
-			w.cut = true
-		} else {
-			ops = append(ops, await2("the end", func() bool { return len(r.ids) > 0 && len(w.rec.sessions) == r.ended() }))
-		}
-		w.add("main", ops...)
+		w.add("main", append(ops, until(func() bool { return len(r.ids) > 0 && len(w.rec.sessions) == r.ended() }))...)
 	}}, 1)
 }
 
@@ -82,8 +76,8 @@ func (r *retrying) ended() (n int) {
 	return n
 }
 
-// await2 waits for something that is not the peer's.
-func await2(what string, ok func() bool) op {
+// until waits for something that is not the peer's.
+func until(ok func() bool) op {
 	return func(p *peer) (simnet.Next, bool) {
 		if ok() {
 			return simnet.Next{}, true
@@ -104,7 +98,10 @@ func (r *retrying) connecting(kernel.Target) simnet.Answer {
 		if r.serve != nil {
 			ops = r.serve(n)
 		}
-		p := r.w.add(fmt.Sprintf("server %d", n), append([]op{shaken()}, ops...)...)
+		if !r.rude {
+			ops = append([]op{shaken()}, ops...)
+		}
+		p := r.w.add(fmt.Sprintf("server %d", n), ops...)
 		p.frames.masked, p.scan = !r.raw, scanFrames
 		if r.raw {
 			p.scan = nil
