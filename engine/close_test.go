@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -137,10 +138,11 @@ func TestCodesThatMustNotBeSent(t *testing.T) {
 				}
 			}
 		case callbacks.Receive:
-			for range 2 {
-				if err := s.Close(4999, ""); err != nil {
-					return s.Write([]byte("late"), callbacks.WriteText) // ErrClosed too, which ends nothing more
-				}
+			if err := s.Close(4999, ""); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(1000, ""); err != callbacks.ErrClosed {
+				t.Errorf("closing twice: %v", err)
 			}
 		}
 		return nil
@@ -150,27 +152,64 @@ func TestCodesThatMustNotBeSent(t *testing.T) {
 	p.frame(ws.OpClose, true, "\x13\x87").wantEOF()
 }
 
+// TestCloseStatusIsWhatWasSent, until the peer has answered.
+func TestCloseStatusIsWhatWasSent(t *testing.T) {
+	for _, c := range []struct {
+		code   ws.StatusCode
+		reason string
+		want   string
+	}{{4000, "as is", "4000 as is"}, {4000, strings.Repeat("x", 122) + "é", "4000 " + strings.Repeat("x", 122)},
+		{4000, "ok\xffno", "4000 ok"}, {0, "lost", "1005 "}} {
+		told := make(chan string, 2)
+		v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+			if r == callbacks.Established {
+				err := s.Close(c.code, c.reason)
+				code, reason := s.CloseStatus()
+				told <- fmt.Sprintf("%d %s", code, reason)
+				return err
+			}
+			return nil
+		})
+		p, _ := v.upgrade(t)
+		if got := <-told; got != c.want {
+			t.Errorf("Close(%d, %q): told %q", c.code, c.reason, got)
+		}
+		want := "8 "
+		if c.code != 0 {
+			want = closeFrame(c.code, c.want[5:])
+		}
+		p.wantFrames(want)
+	}
+}
+
 // TestCloseDuringAHandshake closes the connection, with no frame and no answer.
 func TestCloseDuringAHandshake(t *testing.T) {
 	for _, at := range []callbacks.Reason{callbacks.ClientAppendHandshakeHeader, callbacks.ClientConfirmExtensionSupported, callbacks.WSExtDefaults,
 		callbacks.ClientFilterPreEstablish} {
 		t.Run(at.String(), func(t *testing.T) {
-			var asked, established bool
+			var asked, established atomic.Bool
 			v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
-				asked = asked || r == callbacks.HTTPConfirmUpgrade
+				if r == callbacks.HTTPConfirmUpgrade {
+					asked.Store(true)
+				}
 				return nil
 			})
 			_, rec := offers(t, v, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
-				established = established || r == callbacks.ClientEstablished
-				if r == at {
+				switch r {
+				case callbacks.ClientEstablished:
+					established.Store(true)
+				case at:
 					return s.Close(4000, "no frame")
 				}
 				return nil
 			})
-			eventually(t, "the client has ended", func() bool { return strings.HasSuffix(rec.Reasons(1), "ClientConnectionError WSIDestroy") })
+			eventually(t, "the client has ended", func() bool { return strings.HasSuffix(rec.Reasons(1), "WSIDestroy") })
 			eventually(t, "the server, too", func() bool { return v.Stats().Sessions == 0 })
-			if established || asked != (at == callbacks.ClientFilterPreEstablish) {
-				t.Errorf("established %v, the server was asked %v: %s", established, asked, rec.Reasons(1))
+			if established.Load() || asked.Load() != (at == callbacks.ClientFilterPreEstablish) {
+				t.Errorf("established %v, the server was asked %v", established.Load(), asked.Load())
+			}
+			if got := rec.Reasons(1); !strings.HasSuffix(got, at.String()+" WSClientDropProtocol ClientConnectionError WSIDestroy") {
+				t.Errorf("more reasons behind the close: %s", got)
 			}
 		})
 	}

@@ -146,8 +146,7 @@ func (o *origin) covers(page origin) bool {
 	if !o.below {
 		return o.host == page.host
 	}
-	rest, found := strings.CutSuffix(page.host, "."+o.host)
-	return found && rest != ""
+	return strings.HasSuffix(page.host, "."+o.host)
 }
 
 // allow tells whether the value of an Origin field may pass. host is the request's, and

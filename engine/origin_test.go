@@ -20,6 +20,7 @@ func TestOrigins(t *testing.T) {
 		{"the very one", list{"https://example.com"}, "https://example.com", "", false, true},
 		{"scheme and host without case", list{"HTTPS://Example.COM"}, "https://eXample.com", "", false, true},
 		{"another scheme", list{"https://example.com"}, "http://example.com", "", false, false},
+		{"another scheme at the same port", list{"https://example.com:8443"}, "http://example.com:8443", "", false, false},
 		{"another host", list{"https://example.com"}, "https://example.org", "", false, false},
 		{"a name below without a wildcard", list{"https://example.com"}, "https://a.example.com", "", false, false},
 		{"a prefix is no match", list{"https://example.com"}, "https://example.com.evil.test", "", false, false},

@@ -156,7 +156,8 @@ func TestRTT(t *testing.T) {
 		script{program: program, limits: Limits{PingInterval: 10 * time.Second, HangupTimeout: 35 * time.Second},
 			peer: func(p *peer) { p.scan = scanFrames },
 			ops: []op{sendNow(upgradeRequest), ask(), pinged(1), noted(&a), pong(&a), // to the program's own
-				pinged(2), noted(&a), wait(70 * ms), pong(&a), wait(ms), pong(&a), ask(), // the second tells nothing new
+				pinged(2), noted(&a), wait(70 * ms), pong(&a), wait(ms), pong(&a), // the second tells nothing new
+				sendLate(func(*peer) []byte { return []byte(clientFrame(0x8A, a[:4]+"\x00\x00\x00\x00")) }), ask(), // nor does one to no ping
 				pinged(4), noted(&b), pong(&a), wait(300 * ms), pong(&b), ask(), // nor does an old one
 				pinged(6), noted(&c), pinged(7), noted(&again), pong(&again), ask(), wait(ms), closeBoth()}}.play(t, over)
 		if c != again || b == c || a == b {
@@ -251,7 +252,7 @@ func TestIdleOnlyWhenNothingMoves(t *testing.T) {
 				return sess.Write(make([]byte, 100_000), callbacks.WriteBinary)
 			case callbacks.Receive:
 				sess.PauseReading()
-				sess.SetTimer(30 * s)
+				sess.SetTimer(32 * s)
 			case callbacks.Timer:
 				sess.ResumeReading()
 			}
@@ -264,7 +265,7 @@ func TestIdleOnlyWhenNothingMoves(t *testing.T) {
 			ops: []op{sendNow(upgradeRequest), await("the message", func(p *peer) bool { return len(p.frames.messages) == 1 }),
 				do(func(p *peer) { read = p.since() }), sendNow(clientFrame(0x81, "pause")), do(func(p *peer) { paused = p.since() }),
 				await("the close frame", func(p *peer) bool { return p.frames.closed }), ended()}}.play(t, over)
-		if read < 15*s || p.frames.code != 1001 || p.over < paused+30*s || p.over > paused+43*s {
+		if read < 15*s || p.frames.code != 1001 || p.over < paused+34*s || p.over > paused+43*s {
 			t.Errorf("read after %v, paused at %v, closed with %d and over after %v", read, paused, p.frames.code, p.over)
 		}
 	})

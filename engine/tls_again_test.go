@@ -45,7 +45,7 @@ var again = []func(*testing.T){
 	TestOriginIsCheckedPerProtocol, TestProgramSelectsTheSubprotocol, TestUpgradesAreRefusedInAnyWay, TestFieldsOfThe101,
 	TestHeldUpgradesGoOn, TestHeldUpgradesAreRefused, TestProceedHasItsTime, TestHandleOfAnUpgrade, TestSelectWhileHeld,
 	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,
-	TestBothSidesKnowHowItEnded, TestShutdownIsToldToBothSides, TestCodesThatMustNotBeSent, TestCloseDuringAHandshake,
+	TestBothSidesKnowHowItEnded, TestShutdownIsToldToBothSides, TestCodesThatMustNotBeSent, TestCloseStatusIsWhatWasSent, TestCloseDuringAHandshake,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 }
 

@@ -84,7 +84,7 @@ func (h *httpRole) extension(s *session) (*agreement, error) {
 // offer asks the program what to offer, and appends the field.
 func (d *dialRole) offer(s *session, b []byte) ([]byte, error) {
 	d.offered = nil
-	if s.proto.Deflate == nil || s.tell(callbacks.ClientConfirmExtensionSupported, []byte(deflate.Name)) != nil {
+	if s.proto.Deflate == nil || s.tell(callbacks.ClientConfirmExtensionSupported, []byte(deflate.Name)) != nil || s.state != stateOpen {
 		return b, nil
 	}
 	cfg := *s.proto.Deflate
