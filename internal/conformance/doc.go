@@ -27,7 +27,9 @@
 // quarter of them. PENSTOCK_CONFORMANCE=full sends as many as Autobahn does,
 // a number instead of full so many of each case; both also run the sections 1 to 10
 // against programs with -deflate, with and without it being negotiated, and print a
-// summary. A run with 10 takes two minutes, a full one more than an hour:
+// summary. A run with 10 takes some minutes, a full one more than an hour:
 //
-//	PENSTOCK_CONFORMANCE=full go test -timeout 3h ./internal/conformance
+//	PENSTOCK_CONFORMANCE=full go -C internal/conformance test -timeout 3h
+//
+// Given a list of packages instead, go test shows the summary of failures only.
 package conformance
