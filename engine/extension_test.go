@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -89,11 +90,11 @@ func TestClientChoosesItsOffer(t *testing.T) {
 		}
 		return nil
 	})
-	change := true
+	var second atomic.Bool
 	agreed := make(chan string, 1)
 	c, rec := offers(t, v, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch {
-		case r == callbacks.WSExtDefaults && change:
+		case r == callbacks.WSExtDefaults && !second.Load():
 			s.Deflate().Server.Takeover, s.Deflate().Client.Takeover = true, true
 			s.Deflate().Server.WindowBits = 10
 		case r == callbacks.ClientEstablished:
@@ -107,18 +108,18 @@ func TestClientChoosesItsOffer(t *testing.T) {
 		return nil
 	})
 	first, firstAgreed := <-heard, <-agreed
-	change = false
+	second.Store(true)
 	if _, err := c.Connect(clientInfo(t, v.addr)); err != nil {
 		t.Fatal(err)
 	}
-	second := <-heard
+	other := <-heard
 	<-agreed
 	if !strings.Contains(first, "server_max_window_bits=10") || strings.Contains(first, "no_context_takeover") ||
 		!strings.Contains(firstAgreed, "server_max_window_bits=10") {
 		t.Errorf("offered %q, agreed on %q", first, firstAgreed)
 	}
-	if strings.Contains(second, "=10") || !strings.Contains(second, "no_context_takeover") {
-		t.Errorf("what one session chose became another's offer: %q", second)
+	if strings.Contains(other, "=10") || !strings.Contains(other, "no_context_takeover") {
+		t.Errorf("what one session chose became another's offer: %q", other)
 	}
 	if f := rec.Faults(); len(f) > 0 {
 		t.Error(f)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,14 +80,14 @@ func TestOriginIsCheckedPerProtocol(t *testing.T) {
 }
 
 func TestProgramSelectsTheSubprotocol(t *testing.T) {
-	var choice string
-	var choose, later error
+	chosen, later := make(chan error, 10), make(chan error, 10)
 	program := func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch r {
 		case callbacks.HTTPConfirmUpgrade:
-			choose = s.SelectProtocol(choice)
+			choice, _ := s.Request().Header().Get("X-Choice")
+			chosen <- s.SelectProtocol(string(choice))
 		case callbacks.FilterProtocolConnection, callbacks.Established, callbacks.HTTP:
-			later = errors.Join(later, s.SelectProtocol("b"))
+			later <- s.SelectProtocol("b")
 			if r == callbacks.FilterProtocolConnection && string(in) != s.Protocol().Name && string(in) != "" {
 				t.Errorf("filtered as %q by %q", in, s.Protocol().Name)
 			}
@@ -107,25 +108,30 @@ func TestProgramSelectsTheSubprotocol(t *testing.T) {
 		{"nobody", "b", "b", callbacks.ErrProtocol},  // neither
 		{"b, a, x", "b", "b", callbacks.ErrProtocol}, // no name
 	} {
-		choice, later = c.choice, nil
-		p, r := v.upgrade(t, "Sec-WebSocket-Protocol: x, b", "Sec-WebSocket-Protocol: a")
+		p, r := v.upgrade(t, "Sec-WebSocket-Protocol: x, b", "Sec-WebSocket-Protocol: a", "X-Choice: "+c.choice)
 		p.frame(ws.OpText, true, "who").wantFrames("1 " + c.bound)
 		_, found := r.Header["Sec-Websocket-Protocol"]
 		if got := r.Header.Get("Sec-WebSocket-Protocol"); got != c.agreed || found != (c.agreed != "") {
 			t.Errorf("%q: agreed on %q", c.choice, got)
 		}
-		if choose != c.err || !errors.Is(later, callbacks.ErrRole) || strings.Count(later.Error(), callbacks.ErrRole.Error()) != 2 {
-			t.Errorf("%q: %v; later %v", c.choice, choose, later)
+		if err := <-chosen; err != c.err {
+			t.Errorf("%q: %v", c.choice, err)
+		}
+		for range 2 {
+			if err := <-later; err != callbacks.ErrRole {
+				t.Errorf("%q: later %v", c.choice, err)
+			}
 		}
 	}
-	choice = "a"
-	if _, r, _ := v.request(t, "Sec-WebSocket-Protocol: a, a"); r.StatusCode != 400 || choose != callbacks.ErrProtocol {
-		t.Errorf("a malformed offer: %s, %v", r.Status, choose)
+	if _, r, _ := v.request(t, "Sec-WebSocket-Protocol: a, a", "X-Choice: a"); r.StatusCode != 400 {
+		t.Errorf("a malformed offer: %s", r.Status)
 	}
-	later = nil
+	if err := <-chosen; err != callbacks.ErrProtocol {
+		t.Errorf("a malformed offer: %v", err)
+	}
 	v.dial(t).send(get("/")).want(404, "Not Found\n")
-	if !errors.Is(later, callbacks.ErrRole) {
-		t.Errorf("in a request that is no upgrade: %v", later)
+	if err := <-later; err != callbacks.ErrRole {
+		t.Errorf("in a request that is no upgrade: %v", err)
 	}
 }
 
@@ -412,11 +418,11 @@ func TestHeldUpgradeWhileDraining(t *testing.T) {
 
 func TestWebSocketsPerIP(t *testing.T) {
 	lim := engine.Limits{WebSocketsPerIP: 2, DrainTimeout: 100 * time.Millisecond}
-	asked := 0
+	var asked atomic.Int32
 	v := start(t, engine.Config{Loops: 1, Limits: lim, Vhosts: vhost(callbacks.Protocol{Callback: func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
 		switch {
 		case r == callbacks.HTTPConfirmUpgrade:
-			asked++
+			asked.Add(1)
 		case r == callbacks.HTTP:
 			return s.Respond(200, "", nil)
 		case r == callbacks.FilterProtocolConnection && string(s.Request().Path()) == "/no":
@@ -436,8 +442,8 @@ func TestWebSocketsPerIP(t *testing.T) {
 	}
 	p.wantEOF()
 	v.dial(t).send(get("/")).want(200, "") // is no WebSocket
-	if n := v.Stats(); n.WebSocketsRefused != 1 || n.Refused != 0 || n.WebSockets != 2 || asked != 3 {
-		t.Errorf("%+v; asked %d times", n, asked)
+	if n := v.Stats(); n.WebSocketsRefused != 1 || n.Refused != 0 || n.WebSockets != 2 || asked.Load() != 3 {
+		t.Errorf("%+v; asked %d times", n, asked.Load())
 	}
 	a.frame(ws.OpClose, true, "").wantFrames("8 ")
 	a.Close()
