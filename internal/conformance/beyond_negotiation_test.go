@@ -29,16 +29,10 @@ func (p *peer) works() {
 // answer against them.
 func offered() (out []tcase) {
 	add := func(id string, offers ...string) {
-		out = append(out, tcase{id: "x.offer." + id, run: func(g *target, t *testing.T) {
-			p := g.connect(t)
-			if p.client != nil {
-				// It is the server's part.
-				p.answers()
-			} else {
-				p.offers(offers...)
-			}
+		out = append(out, tcase{id: "x.offer." + id, of: servers, run: unopened(func(p *peer) {
+			p.offers(offers...)
 			p.works()
-		}})
+		})})
 	}
 	add("alone", extensionName)
 	add("client_no_context_takeover", extensionName+"; "+clientNoTakeover)
@@ -59,25 +53,19 @@ func offered() (out []tcase) {
 	add("second one only, after a bad window", extensionName+"; "+serverWindow+"=16", extensionName)
 	add("third one only", extensionName+"; "+serverWindow+"=7", extensionName+"; "+clientNoTakeover+"=1", extensionName)
 	add("two that both will do", extensionName+"; "+serverWindow+"=9", extensionName)
-	return append(out, tcase{id: "x.offer.in two fields", run: func(g *target, t *testing.T) {
-		p := g.connect(t)
-		if p.client != nil {
-			p.answers()
-			p.works()
-			return
-		}
+	return append(out, tcase{id: "x.offer.in two fields", of: servers, run: unopened(func(p *peer) {
 		p.Upgrade("/", extensionsField+"foo", extensionsField+extensionName+"; foo", extensionsField+extensionName)
 		answer := parseExtensions(p.Head.Values("Sec-WebSocket-Extensions"))
 		if len(answer) != 1 {
-			t.Fatalf("answered with %v", answer)
+			p.t.Fatalf("answered with %v", answer)
 		}
 		a, err := agree(extension{name: extensionName}, answer[0])
 		if err != nil {
-			t.Fatal(err)
+			p.t.Fatal(err)
 		}
 		p.compresses(a)
 		p.works()
-	}})
+	})})
 }
 
 // refusedOffers are what a server declines: it goes on without the extension, and
@@ -96,7 +84,7 @@ func refusedOffers() (out []tcase) {
 		if strings.HasPrefix(offer, ";") {
 			offer = extensionName + offer
 		}
-		out = append(out, tcase{id: "x.declined." + offer, run: toServers(func(p *peer) {
+		out = append(out, tcase{id: "x.declined." + offer, of: servers, run: unopened(func(p *peer) {
 			p.Upgrade("/", extensionsField+offer)
 			if answer := p.Head.Values("Sec-WebSocket-Extensions"); len(answer) > 0 {
 				p.t.Fatalf("answered with %q", answer)
@@ -111,7 +99,7 @@ func refusedOffers() (out []tcase) {
 		"permessage-deflate; foo=\"", "permessage-deflate; foo=\"a", "permessage-deflate; foo=\"a\"b", "permessage-deflate; foo=a b", "\"permessage-deflate\"",
 		"permessage-deflate, ;", "permessage(deflate)", "permessage-deflate; foo=\"a b\"",
 	} {
-		out = append(out, tcase{id: "x.malformed." + offer, run: toServers(func(p *peer) {
+		out = append(out, tcase{id: "x.malformed." + offer, of: servers, run: unopened(func(p *peer) {
 			p.Send("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
 				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + extensionsField + offer + "\r\n\r\n")
 			if resp := p.Response("GET"); resp.StatusCode != 400 {
@@ -122,29 +110,16 @@ func refusedOffers() (out []tcase) {
 	return out
 }
 
-// toServers is a case that is about servers only; clients pass it unasked.
-func toServers(run func(p *peer)) func(*target, *testing.T) {
-	return func(g *target, t *testing.T) {
-		if g.listen == nil {
-			run(g.connect(t))
-		}
-	}
-}
-
-// toClients is the same for clients.
-func toClients(run func(p *peer)) func(*target, *testing.T) {
-	return func(g *target, t *testing.T) {
-		if g.listen != nil {
-			run(g.connect(t))
-		}
-	}
+// unopened gives a case its connection, on which no HTTP was said.
+func unopened(run func(p *peer)) func(*target, *testing.T) {
+	return func(g *target, t *testing.T) { run(g.connect(t)) }
 }
 
 // answered are answers that RFC 7692 7.1 allows to an offer of any window. A client
 // that has offered less must refuse those of more, and take the others.
 func answered() (out []tcase) {
 	add := func(id, answer string) {
-		out = append(out, tcase{id: "x.answer." + id, run: toClients(func(p *peer) {
+		out = append(out, tcase{id: "x.answer." + id, of: clients, run: unopened(func(p *peer) {
 			offer := p.offered()[0]
 			p.AcceptUpgrade(extensionsField + answer)
 			a, err := agree(offer, parseExtensions([]string{answer})[0])
@@ -164,7 +139,7 @@ func answered() (out []tcase) {
 		add(fmt.Sprintf("server_max_window_bits=%d", bits), fmt.Sprintf("%s; %s=%d; %s=8", resets, serverWindow, bits, clientWindow))
 		add(fmt.Sprintf("both of %d", bits), fmt.Sprintf("%s;%s=%d;%s;%s=\"%d\"", resets, serverWindow, bits, clientNoTakeover, clientWindow, bits))
 	}
-	return append(out, tcase{id: "x.answer.none", run: toClients(func(p *peer) {
+	return append(out, tcase{id: "x.answer.none", of: clients, run: unopened(func(p *peer) {
 		p.offered()
 		p.AcceptUpgrade()
 		data := text(testData()[0].data[:5000])
@@ -188,7 +163,7 @@ func refusedAnswers() (out []tcase) {
 		if strings.HasPrefix(answer, ";") {
 			answer = extensionName + answer
 		}
-		out = append(out, tcase{id: "x.refused." + answer, run: toClients(func(p *peer) {
+		out = append(out, tcase{id: "x.refused." + answer, of: clients, run: unopened(func(p *peer) {
 			p.ReadUpgrade()
 			p.AcceptUpgrade(extensionsField + answer)
 			p.refusedByClient()
@@ -213,7 +188,7 @@ func (p *peer) refusedByClient() {
 // unasked are answers to a client that has offered nothing.
 func unasked() (out []tcase) {
 	for _, answer := range []string{extensionName, extensionName + "; " + serverNoTakeover, "foo", "foo, bar"} {
-		out = append(out, tcase{id: "x.unasked." + answer, run: toClients(func(p *peer) {
+		out = append(out, tcase{id: "x.unasked." + answer, of: clients, run: unopened(func(p *peer) {
 			p.ReadUpgrade()
 			if offers := p.Head.Values("Sec-WebSocket-Extensions"); len(offers) > 0 {
 				p.t.Errorf("the client offers %q", offers)
@@ -222,7 +197,7 @@ func unasked() (out []tcase) {
 			p.refusedByClient()
 		})})
 	}
-	return append(out, tcase{id: "x.unasked.server without -deflate", run: toServers(func(p *peer) {
+	return append(out, tcase{id: "x.unasked.server without -deflate", of: servers, run: unopened(func(p *peer) {
 		p.Upgrade("/", extensionsField+usual)
 		if answer := p.Head.Values("Sec-WebSocket-Extensions"); len(answer) > 0 {
 			p.t.Errorf("answered with %q", answer)

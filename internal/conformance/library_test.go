@@ -106,7 +106,7 @@ func (v variant) mode() mode {
 func (v variant) cases(g *target) (out []tcase) {
 	long := []string{"9", "10", "12", "13", "x.offer", "x.answer", "x.blocks.16 MiB"}
 	some := []string{"12.1.4", "12.2.11", "12.5.18", "13.3.8", "13.5.11", "13.7.17"}
-	for _, c := range slices.Concat(cases(g.mode), withDeflate(), remembered()) {
+	for _, c := range slices.Concat(cases(g.mode), withDeflate(), v.takeover(g)) {
 		begins := func(s string) bool { return strings.HasPrefix(c.id, s) }
 		section := c.section()
 		switch {
@@ -114,6 +114,21 @@ func (v variant) cases(g *target) (out []tcase) {
 		case full() || section != "9" && section != "12" && section != "13" || slices.Contains(some, c.id):
 			out = append(out, c)
 		}
+	}
+	return out
+}
+
+// takeover are the cases about the directions in which the variant has it.
+func (v variant) takeover(g *target) (out []tcase) {
+	toPeer, fromPeer := v.proto.Deflate.Client.Takeover, v.proto.Deflate.Server.Takeover
+	if g.listen != nil {
+		toPeer, fromPeer = fromPeer, toPeer
+	}
+	if toPeer {
+		out = append(out, remembered()...)
+	}
+	if fromPeer && v.proto.RxBufferSize != few { // pieces of few octets only grow
+		out = append(out, recalled()...)
 	}
 	return out
 }
@@ -191,14 +206,8 @@ func remembered() []tcase {
 	add := func(id string, run func(p *peer)) {
 		out = append(out, tcase{id: "x.takeover." + id, run: func(g *target, t *testing.T) {
 			p := g.connect(t)
-			if p.client != nil {
-				p.answers()
-			} else {
-				p.offers(extensionName + "; " + clientWindow)
-			}
-			if p.pack.reset {
-				p.closes() // there is nothing to remember
-				return
+			if p.shared(); p.pack.reset {
+				t.Fatal("takeover was not agreed on")
 			}
 			run(p)
 		}})
@@ -266,16 +275,32 @@ func remembered() []tcase {
 		}
 		p.closes()
 	})
-	add("the peer remembers too", func(p *peer) {
+	return out
+}
+
+// recalled is about what the peer compresses: it makes use of what went before.
+func recalled() []tcase {
+	return []tcase{{id: "x.recall.the same again", run: func(g *target, t *testing.T) {
+		p := g.connect(t)
+		p.shared()
 		data := testData()[0].data[:400]
 		p.send(text(data), text(data))
 		p.want(event{wstest.Text, data})
 		first := p.unpack.octets
 		p.want(event{wstest.Text, data})
-		if again := p.unpack.octets - first; !p.unpack.reset && first < len(data) && again > first/4 {
-			p.t.Errorf("the same message took %d octets and then %d", first, again)
+		if again := p.unpack.octets - first; p.unpack.reset || again > first/4 {
+			t.Errorf("the same message took %d octets and then %d", first, again)
 		}
 		p.closes()
-	})
-	return out
+	}}}
+}
+
+// shared upgrades without a wish that would keep either side from takeover.
+func (p *peer) shared() {
+	p.t.Helper()
+	if p.client != nil {
+		p.answers()
+	} else {
+		p.offers(extensionName + "; " + clientWindow)
+	}
 }

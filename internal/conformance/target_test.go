@@ -158,6 +158,21 @@ type tcase struct {
 	run func(g *target, t *testing.T)
 	// never says that the case makes no sense with compression agreed on.
 	never bool
+	// of is whom the case is about.
+	of side
+}
+
+// side is whom a case is about: the zero value is both.
+type side uint8
+
+const (
+	servers side = 1 + iota
+	clients
+)
+
+// about tells whether the case is about g.
+func (c tcase) about(g *target) bool {
+	return c.of == 0 || (c.of == clients) == (g.listen != nil)
 }
 
 // section is the part of the number that the scoreboard counts by.
@@ -228,12 +243,15 @@ func runAll(t *testing.T, g *target) {
 
 func runCases(t *testing.T, row string, g *target, all []tcase) {
 	failed := 0
+	all = slices.DeleteFunc(slices.Clone(all), func(c tcase) bool { return !c.about(g) })
 	for i, c := range all {
 		if i%g.every(c.section()) != 0 {
 			continue
 		}
-		ok := t.Run(c.id, func(t *testing.T) { c.run(g, t) })
-		board.count(row, c.section(), ok)
+		ok := t.Run(c.id, func(t *testing.T) {
+			t.Cleanup(func() { board.count(row, c.section(), !t.Failed()) })
+			c.run(g, t)
+		})
 		if ok {
 			continue
 		}
