@@ -131,10 +131,11 @@ type Session interface {
 	Unsubscribe(topic string) error
 	// Publish sends m to every subscriber of topic in the engine, itself included if
 	// it is one, by way of Config.Broker. Every session may: one that speaks HTTP, and
-	// one that hears of its Closed. m is encoded once. Whoever is on the same loop gets
-	// it in the order of the calls, with what was written to them between; the others
-	// get it in the order of the session's calls. It leaves in the loop's next turn,
-	// with whatever else was published by then. A subscriber that is in the middle of
+	// one that hears of its Closed. m is encoded once. All subscribers of a topic get
+	// what is published to it in one order, which is that of the calls for those of one
+	// session, also across topics. It leaves in the loop's next turn, with whatever else
+	// was published by then: what is written meanwhile may be in front of it, unless
+	// Config.Loops is 1. A subscriber that is in the middle of
 	// a message sent in pieces gets it behind that. One that has no room for it is
 	// treated by its Protocol.Overflow and holds up nobody. ErrTopic if there can be no
 	// such topic, ErrKind if m is no whole text or binary message, and the engine's

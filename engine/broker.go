@@ -77,7 +77,10 @@ type shard struct {
 }
 
 // audience are the loops that have subscribers of one topic. The slice does not change.
-type audience struct{ loops atomic.Pointer[[]*loop] }
+type audience struct {
+	loops atomic.Pointer[[]*loop]
+	order sync.Mutex // held while a publication is posted to them, so that all get one order
+}
 
 func newAudiences() *audiences {
 	a := &audiences{seed: maphash.MakeSeed()}
@@ -91,20 +94,17 @@ func (a *audiences) shard(topic string) *shard {
 	return &a.shards[maphash.String(a.seed, topic)%uint64(len(a.shards))]
 }
 
-// of returns the loops that have subscribers, here is the loop that asks, nil for none.
-func (a *audiences) of(topic string, here *loop) []*loop {
+// of returns the topic's, nil for none. here is the loop that asks, or nil.
+func (a *audiences) of(topic string, here *loop) *audience {
 	if here != nil {
 		if t := here.topics[topic]; t != nil {
-			return *t.audience.loops.Load()
+			return t.audience
 		}
 	}
 	s := a.shard(topic)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if x := s.topics[topic]; x != nil {
-		return *x.loops.Load()
-	}
-	return nil
+	return s.topics[topic]
 }
 
 func (a *audiences) join(news Broker, topic string, l *loop) *audience {
@@ -203,16 +203,26 @@ func (e *Engine) deliver(p Publication) {
 	}
 }
 
-// spread gives p to every loop that has subscribers. here is the loop that it is
-// called on, nil for none: its own are served at once, so that what its sessions
-// write and publish keeps its order.
+// spread posts p to every loop that has subscribers. here is the loop that it is
+// called on, nil for none. It gets its own by mail too, or its subscribers would see
+// one message before, and those of another loop behind, what was published there at
+// the same time; unless there is nobody to differ from.
 func (e *Engine) spread(p Publication, here *loop) {
-	for _, l := range e.audiences.of(p.Topic, here) {
-		if l == here {
-			l.publish(p.Topic, p.Message, p.From)
-			continue
-		}
+	x := e.audiences.of(p.Topic, here)
+	if x == nil {
+		return
+	}
+	if loops := *x.loops.Load(); here != nil && here.mailed == 0 && len(loops) == 1 && loops[0] == here {
+		here.publish(p.Topic, p.Message, p.From)
+		return
+	}
+	x.order.Lock()
+	defer x.order.Unlock()
+	for _, l := range *x.loops.Load() {
 		d := deliveries.Get().(*delivery)
+		if d.own = l == here; d.own {
+			l.mailed++
+		}
 		d.l, d.p = l, p
 		if l.r.Post(d) != nil { // it has no sessions any more
 			d.release()
@@ -222,14 +232,18 @@ func (e *Engine) spread(p Publication, here *loop) {
 
 // delivery is a publication on its way to a loop.
 type delivery struct {
-	l *loop
-	p Publication
+	l   *loop
+	p   Publication
+	own bool // l has posted it itself
 }
 
 var deliveries = sync.Pool{New: func() any { return new(delivery) }}
 
 // Deliver implements reactor.Letter.
 func (d *delivery) Deliver() {
+	if d.own {
+		d.l.mailed--
+	}
 	d.l.publish(d.p.Topic, d.p.Message, d.p.From)
 	d.release()
 }

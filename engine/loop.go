@@ -38,6 +38,7 @@ type loop struct {
 
 	// Of topics; see topics.go.
 	topics        map[string]*topic
+	mailed        int           // publications that it has posted to itself and not delivered yet
 	dirty         []*subscriber // have something in their backlog for fanOut
 	fan           func()        // fanOut, made a function once
 	fanned        int           // bytes of prepared messages, ever

@@ -61,10 +61,10 @@ func TestPublishReachesSubscribers(t *testing.T) {
 	news.wantFrames("1 one")
 	both.wantFrames("1 one")
 	none.order("sport=two")
-	both.wantFrames("1 two").frame(ws.OpText, true, "news=three").wantFrames("1 three", "1 news=three")
+	both.wantFrames("1 two").frame(ws.OpText, true, "news=three").wantBoth("1 three", "1 news=three")
 	news.wantFrames("1 three")
 	both.order("news!four").order("-news")
-	news.wantFrames("1 four").order("news!five").frame(ws.OpText, true, "news=six").wantFrames("1 six", "1 news=six")
+	news.wantFrames("1 four").order("news!five").frame(ws.OpText, true, "news=six").wantBoth("1 six", "1 news=six")
 	both.order("last")
 	none.order("last")
 }
@@ -156,7 +156,7 @@ func TestEnginePublish(t *testing.T) {
 }
 
 // TestPublishAcrossLoops: every subscriber on every loop gets all from every publisher,
-// in the publisher's order.
+// in the publisher's order, and all of them in one.
 func TestPublishAcrossLoops(t *testing.T) {
 	const publishers, each = 8, 25
 	clients := 2000 / over(t).stride()
@@ -173,8 +173,9 @@ func TestPublishAcrossLoops(t *testing.T) {
 		}
 	}
 	done := make(chan error, clients)
+	var all sync.Map
 	for i, p := range list {
-		go func() { done <- p.hears(i, publishers, each) }()
+		go func() { done <- p.hears(i, publishers, each, &all) }()
 	}
 	for range list {
 		if err := <-done; err != nil {
@@ -187,11 +188,23 @@ func TestPublishAcrossLoops(t *testing.T) {
 	})
 }
 
-// hears reads what the i-th peer should: each of each publisher, and of its own also
-// that the order was carried out, behind what it published.
-func (p *peer) hears(i, publishers, each int) error {
+// wantBoth reads two frames, in either order.
+func (p *peer) wantBoth(a, b string) {
+	p.t.Helper()
+	if got := p.read(); got == b {
+		p.wantFrames(a)
+	} else if got != a {
+		p.t.Fatalf("got frame %q, want %q or %q", got, a, b)
+	} else {
+		p.wantFrames(b)
+	}
+}
+
+// hears reads what the i-th peer should: each of each publisher, in the order that
+// all see, and of its own also that the order was carried out.
+func (p *peer) hears(i, publishers, each int, all *sync.Map) error {
 	next := make([]int, publishers)
-	own := 0
+	own, nth := 0, 0
 	total := publishers * each
 	if i < publishers {
 		total += each
@@ -204,7 +217,7 @@ func (p *peer) hears(i, publishers, each int) error {
 			return fmt.Errorf("peer %d: %q", i, text)
 		}
 		switch {
-		case ok && (from != i || n != own || next[i] != n+1):
+		case ok && (from != i || n != own):
 			return fmt.Errorf("peer %d: %q after %d and %d of its own", i, text, own, next[i])
 		case ok:
 			own++
@@ -212,6 +225,10 @@ func (p *peer) hears(i, publishers, each int) error {
 			return fmt.Errorf("peer %d: %q, want %d", i, text, next[from])
 		default:
 			next[from]++
+			if was, _ := all.LoadOrStore(nth, text); was != text {
+				return fmt.Errorf("peer %d: %q, where another got %q", i, text, was)
+			}
+			nth++
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,63 @@ func TestRoom(t *testing.T) {
 	if err := p.Wait(); err != nil {
 		t.Errorf("run: %v", err)
 	}
+}
+
+// Members of a room are on different loops, and hear everything in one order.
+func TestOneOrder(t *testing.T) {
+	p := wstest.Serve(t, run, "-loops", "3")
+	const people, each = 8, 40
+	guests := make([]guest, people)
+	for i := range guests {
+		guests[i] = enter(t, p, "r", fmt.Sprint("g", i))
+		guests[i].until(fmt.Sprint("joined g", i))
+	}
+	for n := range each {
+		for _, g := range guests {
+			g.says(fmt.Sprint("m", n))
+		}
+	}
+	var first []uint64
+	for _, g := range guests {
+		numbers := g.numbers(people * each)
+		if first == nil {
+			first = numbers
+		}
+		if !slices.Equal(numbers, first) || !slices.IsSorted(numbers) {
+			t.Fatalf("heard %v, others %v", numbers, first)
+		}
+	}
+}
+
+// until reads up to an event that begins so.
+func (g guest) until(want string) {
+	g.t.Helper()
+	for {
+		_, b := g.Message()
+		var e event
+		if err := json.Unmarshal(b, &e); err != nil {
+			g.t.Fatal(err)
+		}
+		if e.Kind+" "+e.Name == want {
+			return
+		}
+	}
+}
+
+// numbers reads as many events in which something was said.
+func (g guest) numbers(n int) (numbers []uint64) {
+	g.t.Helper()
+	for len(numbers) < n {
+		_, b := g.Message()
+		var e event
+		if err := json.Unmarshal(b, &e); err != nil {
+			g.t.Fatal(err)
+		}
+		if e.Kind == "said" && !slices.Contains(numbers, e.Number) {
+			numbers = append(numbers, e.Number)
+		}
+	}
+	return numbers
 }
 
 func TestRoomsAreApart(t *testing.T) {
