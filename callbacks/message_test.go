@@ -106,26 +106,32 @@ func TestMessageThatGainsNothing(t *testing.T) {
 // TestMessageIsCompressedOnceByManyLoops: all who ask at once for the same get the
 // same bytes, and of each set of parameters there is one.
 func TestMessageIsCompressedOnceByManyLoops(t *testing.T) {
-	m := callbacks.NewMessage(bytes.Repeat([]byte("news of the world "), 5000), callbacks.WriteText)
-	var mu sync.Mutex
-	seen := map[string]*byte{}
-	var wg sync.WaitGroup
-	for i := range 24 {
-		wg.Go(func() {
-			level, bits := 1+i%3, uint8(14+i%2)
-			frame, _ := m.Compressed(&deflate.Compressor{Level: level}, deflate.Direction{WindowBits: bits})
-			mu.Lock()
-			defer mu.Unlock()
-			key := fmt.Sprint(level, bits)
-			if was := seen[key]; was != nil && was != &frame[0] {
-				t.Errorf("level %d, %d bits: compressed more than once", level, bits)
-			}
-			seen[key] = &frame[0]
-		})
+	var compressors [12]deflate.Compressor
+	for i := range compressors {
+		compressors[i].Level = 1 + i%3
+		callbacks.NewMessage(bytes.Repeat([]byte("warm "), 99), callbacks.WriteText).Compressed(&compressors[i], deflate.Direction{WindowBits: 15})
 	}
-	wg.Wait()
-	if len(seen) != 6 {
-		t.Errorf("%d sets of parameters, want 6", len(seen))
+	for range 300 {
+		m := callbacks.NewMessage(bytes.Repeat([]byte("news of the world "), 20), callbacks.WriteText)
+		var frames [len(compressors)]*byte
+		var wg sync.WaitGroup
+		together := make(chan struct{})
+		for i := range compressors {
+			wg.Go(func() {
+				<-together
+				frame, _ := m.Compressed(&compressors[i], deflate.Direction{WindowBits: uint8(14 + i%2)})
+				frames[i] = &frame[0]
+			})
+		}
+		close(together)
+		wg.Wait()
+		for i, f := range frames {
+			for k, other := range frames {
+				if same := i%6 == k%6; same != (f == other) {
+					t.Fatalf("goroutines %d and %d have the same frame: %v", i, k, !same)
+				}
+			}
+		}
 	}
 }
 

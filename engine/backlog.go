@@ -207,13 +207,17 @@ func (b *subscriber) catchUp() bool {
 // copied.
 func (b *subscriber) flush() {
 	s := b.s
-	if b.first == nil || b.held() {
+	switch {
+	case b.first == nil:
 		return
-	}
-	if b.first == b.last && b.w.reader.Side == ws.Server && s.corked() == 0 {
+	case b.held():
+		b.stall()
+		return
+	case b.first == b.last && b.w.reader.Side == ws.Server && s.corked() == 0:
 		b.deliver(b.take(b.first), true)
-	} else {
+	default:
 		b.drain(false)
+		invariant.Check(b.first == nil || s.link.High() || s.state != stateOpen, "engine: a backlog waits for nothing")
 	}
 	b.stall()
 	switch {
@@ -229,18 +233,20 @@ func (b *subscriber) flush() {
 // its time begins anew; the frame's own begins when it is sent.
 func (b *subscriber) closing() {
 	b.bid()
-	b.w.more.left = 0
-	if b.first == nil {
+	b.s.flush() // which may find the queue long, and set a deadline for that
+	switch {
+	case b.s.state != stateOpen:
+	case b.first == nil:
 		b.s.deadlineIn(b.s.closeTimeout())
-	} else {
+	default:
 		b.s.deadlineIn(b.s.l.e.limits.StallTimeout)
 	}
 }
 
-// stall starts the clock of a peer that has not taken all.
+// stall starts the clock of a peer that has not taken all, if it is for the peer that
+// the backlog waits.
 func (b *subscriber) stall() {
-	if b.first != nil && b.s.state == stateOpen {
-		invariant.Check(b.s.link.High(), "engine: a backlog waits for nothing")
+	if b.first != nil && b.s.state == stateOpen && b.s.link.High() {
 		b.s.stall()
 	}
 }

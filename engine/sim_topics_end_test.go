@@ -48,6 +48,72 @@ func TestSubscriberWhoStopsReading(t *testing.T) {
 	})
 }
 
+// It runs, too, when it was not the high water mark that has filled the queue, but a
+// limit below it.
+func TestSubscriberWhoStopsReadingAtTheLimit(t *testing.T) {
+	for name, pieces := range map[string]bool{"in a turn": false, "within a message": true} {
+		t.Run(name, func(t *testing.T) {
+			r, later := new(crowded), false
+			crowd{clients: 1, buffer: 1000, limits: Limits{StallTimeout: 5 * time.Second, SendQueue: 3000},
+				publish: func(s callbacks.Session) {
+					if !later {
+						publishAll(t, s, "t", numbers(0, 5, 490))
+						later = true
+						s.SetTimer(100 * time.Millisecond)
+						return
+					}
+					if pieces {
+						_ = s.Write(nil, callbacks.WriteText|callbacks.NoFin)
+					}
+					publishAll(t, s, "t", numbers(5, 6, 490))
+					publishAll(t, s, "t", numbers(6, 7, 1000)) // has no room
+					if pieces {
+						_ = s.Write(nil, callbacks.WriteContinuation)
+					}
+				},
+				ops: func(int) []op { return []op{wait(20 * time.Second), hearAgain(), ended()} }}.play(t, plain, r)
+			if e := r.ends[r.sessions[0].ID()]; !errors.Is(e.err, ErrStalled) {
+				t.Errorf("ended with %+v", e)
+			}
+			if st := r.w.e.Stats(); st.Delivered != 5 || st.Dropped != 2 {
+				t.Errorf("%d delivered, %d dropped", st.Delivered, st.Dropped)
+			}
+		})
+	}
+}
+
+// The answer to a ping leaves in one write with what was published in front of it.
+func TestPongLeavesWithWhatWasPublished(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		writes := -1
+		p := script{program: func(s callbacks.Session, why callbacks.Reason, in []byte) error {
+			switch why {
+			case callbacks.Established:
+				return s.Subscribe("t")
+			case callbacks.Receive:
+				writes = 0
+				publishAll(t, s, "t", []string{"one", "two"})
+			}
+			return nil
+		}, peer: func(p *peer) {
+			p.scan = scanFrames
+			p.w.writes = func(int, []byte, []byte) {
+				if writes >= 0 {
+					writes++
+				}
+			}
+		}, ops: []op{sendNow(upgradeRequest), sendNow(clientFrame(0x81, "go") + clientFrame(0x89, "?")), awaitMessages(2),
+			do(func(*peer) {
+				if writes != 1 {
+					t.Errorf("%d writes", writes)
+				}
+			}), hangUp(), closeWrite(), ended()}}.play(t, over)
+		if f := &p.frames; len(f.pongs) != 1 || len(f.messages) != 2 || f.code != 1000 {
+			t.Errorf("%+v", f)
+		}
+	})
+}
+
 // Who reads slowly, but reads, gets all of it, though its queue is filled again and
 // again and never gets shorter for long.
 func TestSubscriberWhoReadsSlowly(t *testing.T) {
@@ -128,6 +194,25 @@ func TestGoodbyeBehindABacklog(t *testing.T) {
 	})
 }
 
+// The time for the answer to a close frame that waited begins when it is sent.
+func TestAnswerToACloseFrameThatWaited(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		r := new(crowded)
+		crowd{clients: 1, buffer: 1000, limits: Limits{StallTimeout: time.Second, CloseTimeout: 10 * time.Second, SendHigh: 4000},
+			publish: func(s callbacks.Session) {
+				publishAll(t, s, "t", numbers(0, 100, 500))
+				_ = s.Close(4000, "")
+			},
+			ops: func(int) []op {
+				return []op{slowly(500), await("the close frame", func(p *peer) bool { return p.frames.closed }), wait(8 * time.Second),
+					sendNow(clientFrame(0x88, closeData(4000, ""))), closeWrite(), ended()}
+			}}.play(t, over, r)
+		if p := r.peers[0]; len(p.heard()) != 100 || p.end.Broken() || r.ends[r.sessions[0].ID()].err != nil {
+			t.Errorf("heard %d, broken %v, %+v", len(p.heard()), p.end.Broken(), r.ends)
+		}
+	})
+}
+
 // Who reads nothing is not waited for.
 func TestGoodbyeToWhoDoesNotRead(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
@@ -176,32 +261,75 @@ func TestPeerWhoClosesGivesUpItsBacklog(t *testing.T) {
 	})
 }
 
-// A Writeable that was asked for waits until nothing waits that was published before.
+// A Writeable that was asked for waits until nothing waits that was published,
+// whichever was first.
 func TestWriteableBehindABacklog(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
-		r := new(crowded)
-		var buffered []int
-		crowd{clients: 1, buffer: 1000, limits: Limits{SendHigh: 4000},
-			publish: func(s callbacks.Session) {
-				publishAll(t, s, "t", numbers(0, 100, 500))
-				s.RequestWriteable()
-			},
-			program: func(s callbacks.Session, why callbacks.Reason, in []byte) error {
-				if why != callbacks.ServerWriteable {
-					return nil
+		for name, first := range map[string]bool{"asked for first": true, "asked for later": false} {
+			t.Run(name, func(t *testing.T) {
+				r := new(crowded)
+				var buffered []int
+				crowd{clients: 1, buffer: 1000, limits: Limits{SendHigh: 4000},
+					publish: func(s callbacks.Session) {
+						if first {
+							s.RequestWriteable()
+						}
+						publishAll(t, s, "t", numbers(0, 100, 500))
+						if !first {
+							s.RequestWriteable()
+						}
+					},
+					program: func(s callbacks.Session, why callbacks.Reason, in []byte) error {
+						if why != callbacks.ServerWriteable {
+							return nil
+						}
+						buffered = append(buffered, s.Buffered())
+						if inner(s).role.(*wsRole).subscriber().first != nil {
+							t.Error("there is more")
+						}
+						return s.Write([]byte("000100"), callbacks.WriteText)
+					},
+					ops: func(int) []op {
+						return []op{slowly(500), awaitMessages(101), hangUp(), closeWrite(), ended()}
+					}}.play(t, over, r)
+				got := r.peers[0].heard()
+				if len(buffered) != 1 || buffered[0] >= 4000 || len(got) != 101 || got[100] != 100 {
+					t.Errorf("Writeable with %v bytes, heard %d", buffered, len(got))
 				}
-				buffered = append(buffered, s.Buffered())
-				if inner(s).role.(*wsRole).subscriber().first != nil {
-					t.Error("there is more")
+			})
+		}
+	})
+}
+
+// What a Handle writes is dropped, too, where the policy is to drop, and else ends the
+// session as it always has.
+func TestHandleWritesUnderOverflow(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		for policy, code := range map[callbacks.Overflow]int{callbacks.OverflowError: 1013, callbacks.OverflowDropNewest: 1000,
+			callbacks.OverflowDropOldest: 1013, callbacks.OverflowClose: 1013} {
+			t.Run(policy.String(), func(t *testing.T) {
+				r := new(crowded)
+				crowd{clients: 1, buffer: 1000, queue: 10_000, policy: policy,
+					publish: func(s callbacks.Session) {
+						for _, text := range numbers(0, 100, 500) {
+							if err := s.Handle().Write([]byte(text), callbacks.WriteText); err != nil {
+								t.Error(err)
+							}
+						}
+					},
+					ops: func(int) []op {
+						return []op{wait(time.Second), hearAgain(), wait(time.Second), sendLate(func(p *peer) []byte {
+							return []byte(clientFrame(0x88, closeData(code, "")))
+						}), closeWrite(), ended()}
+					}}.play(t, over, r)
+				f := &r.peers[0].frames
+				if got := r.peers[0].heard(); f.code != code || len(got) < 15 || len(got) > 40 || got[len(got)-1] != len(got)-1 {
+					t.Errorf("closed with %d, heard %v", f.code, got)
 				}
-				return s.Write([]byte("000100"), callbacks.WriteText)
-			},
-			ops: func(int) []op {
-				return []op{slowly(500), awaitMessages(101), hangUp(), closeWrite(), ended()}
-			}}.play(t, over, r)
-		got := r.peers[0].heard()
-		if len(buffered) != 1 || buffered[0] >= 4000 || len(got) != 101 || got[100] != 100 {
-			t.Errorf("Writeable with %v bytes, heard %d", buffered, len(got))
+				if st := r.w.e.Stats(); (st.Dropped > 0) != (code == 1000) {
+					t.Errorf("%d dropped", st.Dropped)
+				}
+			})
 		}
 	})
 }

@@ -133,7 +133,7 @@ func hangUp() op { return sendNow(clientFrame(0x88, closeData(1000, ""))) }
 func TestOneWriteForAllThatATurnPublishes(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
 		long := strings.Repeat("L", largeWrite)
-		for name, list := range map[string][]string{"one": numbers(0, 1, 100), "many": numbers(0, 40, 100), "one long": {long}} {
+		for name, list := range map[string][]string{"one": numbers(0, 1, 100), "many": numbers(0, 40, 100), "one long": {long}, "a short and a long one": {"short", long}} {
 			t.Run(name, func(t *testing.T) {
 				const clients = 2*fanSubscribers + 10
 				writes := map[int]int{}
@@ -155,7 +155,7 @@ func TestOneWriteForAllThatATurnPublishes(t *testing.T) {
 								return
 							}
 							writes[fd]++
-							if &a[0] != &m.Frame()[0] {
+							if &a[0] != &m.Frame()[0] && (len(b) == 0 || &b[0] != &m.Frame()[0]) {
 								copied++
 							}
 						}
@@ -170,7 +170,7 @@ func TestOneWriteForAllThatATurnPublishes(t *testing.T) {
 				if len(writes) != clients {
 					t.Errorf("writes to %d of %d", len(writes), clients)
 				}
-				if len(list) == 1 && over == plain && copied > 0 {
+				if len(list) < 3 && over == plain && copied > 0 {
 					t.Errorf("%d copies of what needs none", copied)
 				}
 				st := r.w.e.Stats()

@@ -23,6 +23,7 @@ var topicsScenario = scenario{
 	name: "topics",
 	config: func(w *world, nc *simnet.Config, cfg *Config) {
 		withDeflate(w, nc, cfg)
+		cfg.Limits.CloseTimeout, cfg.Limits.StallTimeout = 0, 0 // the deaf are to be given up before the peers' patience ends
 		if w.rng.IntN(2) == 0 {
 			cfg.Limits.SendHigh = 1 + w.rng.IntN(3000)
 		}

@@ -223,7 +223,7 @@ func (w *wsRole) frame(s *session, op ws.OpCode, fin, rsv1 bool, p []byte) {
 // control sends a ping or pong of the engine's own. A peer that does not read
 // gets none: a pong may be left out for a later one (RFC 6455 5.5.3).
 func (w *wsRole) control(s *session, op ws.OpCode, p []byte) (sent bool) {
-	if b := w.subscriber(); b != nil && w.flags&wsClosed == 0 && !b.held() {
+	if b := w.subscriber(); b != nil && op == ws.OpPong && w.flags&wsClosed == 0 && !b.held() {
 		b.drain(false) // in the same write; what it has no room for the frame passes by
 	}
 	if w.flags&wsClosed != 0 || s.room(len(p)+ws.MaxHeaderSize+closeRoom) != nil {
