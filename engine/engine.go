@@ -237,7 +237,6 @@ var ErrDrain = errors.New("engine: not every session had ended when time was up"
 
 // drain lets the sessions end.
 func (e *Engine) drain(r *reactor.Reactor) error {
-	r.StopListening(func(l *reactor.Loop) { l.Shared.(*loop).goodbye() })
 	e.mu.Lock()
 	ctx := e.until
 	e.mu.Unlock()
@@ -246,7 +245,7 @@ func (e *Engine) drain(r *reactor.Reactor) error {
 		ctx, cancel = context.WithTimeout(context.Background(), e.limits.DrainTimeout)
 		defer cancel()
 	}
-	if r.Drain(ctx) != nil {
+	if r.Drain(ctx, func(l *reactor.Loop) { l.Shared.(*loop).goodbye() }) != nil {
 		return ErrDrain
 	}
 	return nil

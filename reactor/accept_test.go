@@ -152,7 +152,7 @@ func TestAPausedListenerMayBeStopped(t *testing.T) {
 	g.start()
 	dialTo(t, a)
 	eventually(t, "accept fails", func() bool { return g.Stats().AcceptErrors == 1 })
-	g.StopListening(nil)
+	g.StopListening()
 	g.advance(k, 2*acceptPause+wheel.Tick)
 	if n := g.Stats().AcceptErrors; n != 1 {
 		t.Errorf("%d accept errors after StopListening", n)

@@ -247,13 +247,13 @@ func TestStopListeningKeepsConnections(t *testing.T) {
 	g.start()
 	c := dialTo(t, a)
 	checkEcho(t, c)
-	g.StopListening(nil)
+	g.StopListening()
 	if late, err := net.Dial("tcp4", a.String()); err == nil {
 		_ = late.Close()
 		t.Error("a connection was taken after StopListening")
 	}
 	checkEcho(t, c)
-	g.StopListening(nil) // of nothing
+	g.StopListening() // of nothing
 }
 
 func TestAnAdoptedListenerOutlivesItsOwner(t *testing.T) {

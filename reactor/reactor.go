@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/kernel"
@@ -118,31 +119,61 @@ func (r *Reactor) Start() {
 	}
 }
 
-// StopListening closes every listener and then calls then, if it is not nil, on
-// each loop, in the same letter. Connections stay.
-func (r *Reactor) StopListening(then func(*Loop)) {
-	r.onEach(func(l *Loop) {
-		l.stopListening()
-		if then != nil {
-			then(l)
-		}
-	})
+// StopListening closes every listener. Connections stay.
+func (r *Reactor) StopListening() {
+	done := make(chan struct{})
+	r.stopListening(func() { close(done) })
+	<-done
 }
 
-// Drain waits until no connection and no dial attempt is left, or for ctx.
-func (r *Reactor) Drain(ctx context.Context) error {
-	for _, l := range r.loops {
-		done := make(chan struct{})
-		if l.Post(Func(func() { l.drained = append(l.drained, done) })) != nil {
-			continue
+// stopListening has every loop close its listeners. Whoever closes the last one calls
+// then.
+func (r *Reactor) stopListening(then func()) {
+	var open atomic.Int32
+	open.Store(int32(len(r.loops)))
+	closed := func() {
+		if open.Add(-1) == 0 {
+			then()
 		}
+	}
+	for _, l := range r.loops {
+		if l.Post(Func(func() { l.stopListening(); closed() })) != nil {
+			closed()
+		}
+	}
+}
+
+// Drain closes every listener, calls goodbye on each loop when the last one is closed,
+// and waits until no connection and no dial attempt is left, or for ctx. goodbye may be
+// nil.
+func (r *Reactor) Drain(ctx context.Context, goodbye func(*Loop)) error {
+	done := make([]chan struct{}, len(r.loops))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	r.stopListening(func() {
+		for i, l := range r.loops {
+			if l.Post(Func(func() { l.drain(goodbye, done[i]) })) != nil {
+				close(done[i])
+			}
+		}
+	})
+	for _, d := range done {
 		select {
-		case <-done:
+		case <-d:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+// drain calls goodbye and closes done when nothing is left.
+func (l *Loop) drain(goodbye func(*Loop), done chan struct{}) {
+	if goodbye != nil {
+		goodbye(l)
+	}
+	l.drained = append(l.drained, done)
 }
 
 // Stop ends the loops: what is still connected is reset with ErrStopped. It
@@ -171,16 +202,4 @@ func (r *Reactor) closePollers() {
 	for _, l := range r.loops {
 		l.p.Close()
 	}
-}
-
-// onEach runs f on every loop and waits for it.
-func (r *Reactor) onEach(f func(*Loop)) {
-	var wg sync.WaitGroup
-	for _, l := range r.loops {
-		wg.Add(1)
-		if l.Post(Func(func() { defer wg.Done(); f(l) })) != nil {
-			wg.Done()
-		}
-	}
-	wg.Wait()
 }

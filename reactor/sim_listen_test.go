@@ -27,7 +27,7 @@ func TestSimListenerComesBack(t *testing.T) {
 			}
 			r.Start()
 			<-n.Done()
-			r.StopListening(nil)
+			r.StopListening()
 			if err := r.Stop(); err != nil || n.Err() != nil {
 				t.Errorf("seed %d: %v, %v", seed, err, n.Err())
 			}

@@ -34,8 +34,8 @@ func TestStopTwiceIsOnce(t *testing.T) {
 	if err := g.Stop(); err != nil {
 		t.Errorf("error is %v", err)
 	}
-	g.StopListening(nil)
-	if err := g.Drain(context.Background()); err != nil {
+	g.StopListening()
+	if err := g.Drain(context.Background(), nil); err != nil {
 		t.Errorf("drain: %v", err)
 	}
 }
@@ -250,15 +250,15 @@ func TestNewGivesBackWhatItTookWhenItFails(t *testing.T) {
 func TestDrainWaitsForConnections(t *testing.T) {
 	e := newEar(t)
 	g, c, peer := pair(t, Config{Loops: 2}, e)
-	g.StopListening(nil)
+	g.StopListening()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := g.Drain(ctx); err != context.Canceled {
+	if err := g.Drain(ctx, nil); err != context.Canceled {
 		t.Errorf("with a connection open: %v", err)
 	}
 	drained := make(chan error, 2)
 	for range cap(drained) {
-		go func() { drained <- g.Drain(context.Background()) }()
+		go func() { drained <- g.Drain(context.Background(), nil) }()
 	}
 	g.on(c.Loop(), func() {
 		_ = c.Write([]byte("bye"))
@@ -285,7 +285,7 @@ func TestDrainWaitsForDials(t *testing.T) {
 	g := newRig(t, Config{}).start()
 	d, ding := g.dial(to(deafAddr(t)))
 	drained := make(chan error, 1)
-	go func() { drained <- g.Drain(context.Background()) }()
+	go func() { drained <- g.Drain(context.Background(), nil) }()
 	g.on(g.loops[0], func() {
 		if len(drained) > 0 {
 			t.Error("drained with a dial under way")
@@ -301,7 +301,7 @@ func TestDrainWaitsForDials(t *testing.T) {
 func TestStopEndsADrain(t *testing.T) {
 	g, _, _ := pair(t, Config{}, newEar(t))
 	drained := make(chan error, 1)
-	go func() { drained <- g.Drain(context.Background()) }()
+	go func() { drained <- g.Drain(context.Background(), nil) }()
 	g.stop()
 	await(t, "Drain", drained)
 }

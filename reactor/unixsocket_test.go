@@ -35,7 +35,7 @@ func TestAUnixSocketGoesWithStopListening(t *testing.T) {
 	path := socketPath(t)
 	g.listen("unix", path, ListenConfig{}, echo)
 	g.start()
-	g.StopListening(nil)
+	g.StopListening()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the path after StopListening: %v", err)
 	}
