@@ -10,7 +10,7 @@ import (
 // A seed is worth nothing if it does not give the same run again.
 func TestSimSeedsRepeat(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
-		for _, sc := range []scenario{chaos, deflateChaos} {
+		for _, sc := range []scenario{chaos, deflateChaos, topicsScenario} {
 			sc.over = over
 			repeats(t, sc)
 		}

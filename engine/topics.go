@@ -17,7 +17,7 @@ import (
 //	wsRole.resume                     what a slow subscriber had no room for, when it has
 //
 // This file knows who has subscribed to what on one loop, backlog.go what waits for
-// whom, and broker.go which loops have subscribers.
+// whom, fanout.go when it is written, and broker.go which loops have subscribers.
 
 // topic is one that has subscribers on this loop.
 type topic struct {
