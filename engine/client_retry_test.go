@@ -97,6 +97,34 @@ func TestServerThatComesBack(t *testing.T) {
 	}
 }
 
+// TestRetryBeginsAtTheBeginning: an attempt that fails behind a redirect is followed by
+// one that may be redirected again.
+func TestRetryBeginsAtTheBeginning(t *testing.T) {
+	const rounds = 6
+	f := answers(t, over(t).listen(t), func(c *farConn, n int) {
+		switch {
+		case c.asked.URL.Path != "/b":
+			c.say("HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n")
+		case n < 2*rounds:
+			c.say("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+		default:
+			c.upgrade("")
+			c.echo()
+		}
+	})
+	info := clientInfo(t, f.addr())
+	info.Retry = soon(engine.RetryPolicy{})
+	fateOf(t, info, nil).wantEcho(t)
+	for i, r := range f.requests() {
+		if want := []string{"/chat?x=y", "/b"}[i%2]; r.URL.RequestURI() != want {
+			t.Errorf("request %d is for %s", i, r.URL)
+		}
+	}
+	if n := len(f.requests()); n != 2*rounds {
+		t.Errorf("%d requests", n)
+	}
+}
+
 // TestCloseEndsTheRetrying, wherever it stands.
 func TestCloseEndsTheRetrying(t *testing.T) {
 	closed, _ := net.Listen("tcp", "127.0.0.1:0")

@@ -11,9 +11,9 @@ import (
 
 // tunnel is what a client says to a proxy before the connection is to its server:
 //
-//	dug   the connection is there: the first message
-//	dig   each answer, until there is a way, or there is none
-//	through  everything else goes as if there had been no proxy
+//	dig        the connection is there: the first message
+//	tunnelled  each answer, until there is a way, or there is none
+//	through    everything else goes as if there had been no proxy
 type tunnel struct {
 	via     *proxy.Server
 	socks   proxy.Socks5
@@ -90,11 +90,10 @@ func (d *dialRole) connectAnswered(s *session, b []byte) int {
 }
 
 // through goes on with the server. What the proxy has sent behind its answer is the
-// server's, and goes to whoever listens now.
+// server's: the pump goes on with it, or leaves it to TLS, which asks for what was kept.
 func (d *dialRole) through(s *session) {
 	d.tunnel = nil
 	s.deadlineAt(0)
 	c := s.link.(*reactor.Conn)
 	c.SetHandler(d.reached(s, c))
-	c.Refeed()
 }

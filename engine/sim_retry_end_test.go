@@ -91,6 +91,53 @@ func TestWritesAndTimersWhileItWaits(t *testing.T) {
 	})
 }
 
+// A server that reads no request stops the client from reading, but not the next
+// attempt.
+func TestRetryReadsAgain(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		asked := false
+		r := retrying{policy: &RetryPolicy{Conceal: 1}, buffer: 2000, limits: Limits{SendHigh: 1, HandshakeTimeout: 2 * time.Second, StallTimeout: 2 * time.Second},
+			serve: func(n int) []op {
+				if n == 1 {
+					return []op{goDeaf(), wait(20 * time.Second), closeBoth()}
+				}
+				return accept(wait(time.Second), closeBoth())
+			},
+			program: func(s callbacks.Session, why callbacks.Reason, _ []byte) error {
+				if first := !asked; why == callbacks.ClientAppendHandshakeHeader && first {
+					asked = true
+					return s.AddHeader("X-Long", strings.Repeat("x", 4000))
+				}
+				return nil
+			}}
+		r.play(t, over)
+		if n := len(r.times(callbacks.ClientEstablished)); n != 1 {
+			t.Errorf("established %d times: %v, %v", n, r.log, r.errs)
+		}
+	})
+}
+
+// A Handle closes what is ending already, too: there will be no other.
+func TestCloseOfASessionThatEnds(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		r := retrying{policy: &RetryPolicy{Reconnect: true}, limits: Limits{CloseTimeout: 3 * time.Second},
+			serve: func(int) []op { // closes, and does not go
+				return accept(send(appendFrame(nil, 0x88, false, [4]byte{}, closeData(1001, ""))), do(func(p *peer) { p.closes = false }), wait(time.Minute))
+			},
+			main: func(_ *world, h callbacks.Handle) []op {
+				return []op{wait(5 * time.Second), do(func(*peer) {
+					if err := h.Close(0, ""); err != nil {
+						t.Error(err)
+					}
+				})}
+			}}
+		r.play(t, over)
+		if at := r.times(callbacks.ClientClosed); len(r.ids) != 1 || len(at) != 1 || at[0] < 6 {
+			t.Errorf("%v", r.log)
+		}
+	})
+}
+
 // The policy's times are those of the WebSocket.
 func TestRetryPolicyHasLiveness(t *testing.T) {
 	r := retrying{policy: &RetryPolicy{PingInterval: 3 * time.Second, HangupTimeout: 5 * time.Second},

@@ -26,6 +26,7 @@ type retrying struct {
 	serve   func(n int) []op          // what its server does; nil is to be silent
 	program callbacks.Callback        // besides; may be nil
 	main    func(w *world, h callbacks.Handle) []op
+	buffer  int  // of the kernel; 0 is a megabyte
 	rude    bool // servers do not wait for the end of the TLS handshake
 
 	w      *world
@@ -41,6 +42,9 @@ func (r *retrying) play(t *testing.T, over transport) {
 	simulate(t, scenario{name: t.Name(), over: over, config: func(w *world, nc *simnet.Config, cfg *Config) {
 		r.w = w
 		nc.Faults, nc.Buffer = simnet.Faults{}, 1<<20
+		if r.buffer > 0 {
+			nc.Buffer = r.buffer
+		}
 		cfg.Limits = r.limits
 		w.calm = true
 		w.custom = r.hear

@@ -19,7 +19,7 @@ var again = []func(*testing.T){
 	TestRefusalsTellTheirBody, TestRefusalWithoutAnEnd, TestHandshakeErrorsHaveTheirCause,
 	TestRedirects, TestRedirectsCanBeRefused, TestRedirectToAnotherOrigin, TestCookies, TestCookieJarsThatMisbehave,
 	TestProxies, TestRawClientsBehindProxies,
-	TestServerThatComesBack, TestCloseEndsTheRetrying, TestHandleOfReconnectingClients, TestRawClientsReconnect,
+	TestServerThatComesBack, TestRetryBeginsAtTheBeginning, TestCloseEndsTheRetrying, TestHandleOfReconnectingClients, TestRawClientsReconnect,
 	TestAnswersBeforeABrokenRequest, TestRawResponsesThatEndShort, TestConnectIsNoTunnel,
 	TestMountsAndHosts, TestListeners, TestCodecSessions, TestConnectionLimits, TestFilterNetworkConnection,
 	TestShutdown, TestShutdownCutsOffWhoDoesNotGo, TestStats, TestPanicIsLoggedWithItsStack,
