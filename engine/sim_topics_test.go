@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -121,7 +122,7 @@ func (tn *town) settle(s callbacks.Session) {
 	case r.limit == 0:
 		r.limit = 8 << 20
 	case r.limit < 0:
-		r.limit = 1 << 40
+		r.limit = math.MaxInt - 1<<20
 	}
 	tn.residents[r.id] = r
 	tn.order = append(tn.order, r)
