@@ -27,9 +27,9 @@ func TestIdleDeflateCost(t *testing.T) {
 		{"plain", nil, load.Config{Mode: load.WS, Size: 1 << 10}, 350},
 		{"no takeover", []string{"-deflate"}, load.Config{Mode: load.WSZ, Size: 1 << 10}, 420},
 		{"no takeover, pieces", []string{"-deflate", "-pieces", "2000"}, load.Config{Mode: load.WSZ, Size: 1 << 10}, 420},
-		{"takeover sent", []string{"-deflate", "-takeover"}, load.Config{Mode: load.WSZ, Takeover: true, OneWay: true, Size: 4 << 10}, 4<<10 + 600},
-		{"takeover, windows of 4 KiB", []string{"-deflate", "-takeover", "-window", "12"}, load.Config{Mode: load.WSZ, Takeover: true, Size: 4 << 10}, 8<<10 + 600},
-		{"takeover", []string{"-deflate", "-takeover"}, load.Config{Mode: load.WSZ, Takeover: true, Size: 32 << 10}, 36<<10 + 600},
+		{"takeover sent", []string{"-deflate", "-takeover"}, load.Config{Mode: load.WSZ, Takeover: true, OneWay: true, Size: 4 << 10}, 2<<10 + 600},
+		{"takeover, windows of 4 KiB", []string{"-deflate", "-takeover", "-window", "12"}, load.Config{Mode: load.WSZ, Takeover: true, Size: 4 << 10}, 6<<10 + 600},
+		{"takeover", []string{"-deflate", "-takeover"}, load.Config{Mode: load.WSZ, Takeover: true, Size: 32 << 10}, 34<<10 + 600},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			many := idleDeflateMany

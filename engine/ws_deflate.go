@@ -213,7 +213,7 @@ func grown(n int) int { return n + n/8 + 64 }
 
 func (a *agreement) worth(n int) bool {
 	cfg := deflate.Config{Threshold: a.threshold}
-	return cfg.Worth(n)
+	return cfg.Worth(n, a.out)
 }
 
 func (l *loop) keepDeflated(b []byte) {

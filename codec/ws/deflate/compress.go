@@ -17,9 +17,9 @@ import (
 
 // sendHistory is how much plaintext a sender keeps at most, in bytes, for
 // takeover and inside a message sent in pieces. A writer has to index it anew
-// for every message, about 1 us for 1 KiB. Beyond 4 KiB messages of 1 KiB get no
-// smaller.
-const sendHistory = 4 << 10
+// for every message, about 2 us for 1 KiB. With twice as much, messages of 1 KiB get
+// two in a hundred smaller and cost a seventh more.
+const sendHistory = 2 << 10
 
 // Compressor compresses messages of any number of sessions, one after the
 // other. The zero value is ready; the first message makes it allocate about
@@ -87,6 +87,9 @@ func (c *Compressor) AppendSmaller(dst, p []byte, d Direction, h *History) (out 
 
 // deflate appends p, compressed with references to dict, and the marker.
 func (c *Compressor) deflate(dst, p []byte, d Direction, dict []byte) []byte {
+	if over := len(dict) + len(p) - d.window(); over > 0 && len(p) < d.window() {
+		dict = dict[over:] // so that a whole writer does, which is faster than one that looks at distances
+	}
 	w := c.writer(d, len(dict)+len(p))
 	c.out.b = dst
 	w.ResetDict(&c.out, dict)

@@ -23,7 +23,7 @@
 // turn: nothing of a message stays in them. A session has a [Params] and, for each
 // direction, a [History]: the last plaintext bytes, which is all that takeover
 // needs. Before each message the loop's writer or reader is set back to them.
-// That costs a sender about 1 us for 1 KiB, which is why it keeps 4 KiB, and a
+// That costs a sender about 2 us for 1 KiB, which is why it keeps 2 KiB, and a
 // receiver 1 us for its 32 KiB; a writer of a session's own would cost 1 MB.
 // A [Stream] holds bytes inside a message only.
 //
@@ -31,7 +31,7 @@
 //
 //	                  sent           received
 //	no takeover       0              0
-//	takeover          up to 4 KiB    up to 32 KiB, or 2^WindowBits
+//	takeover          up to 2 KiB    up to 32 KiB, or 2^WindowBits
 //
 // A History grows to that as messages come, and a sender's may be dropped between
 // messages at any time; package engine does that when a session has been silent for
@@ -40,9 +40,9 @@
 //
 //	plain                                 313
 //	compressed, no takeover               378    whole messages and in pieces
-//	takeover of what is sent            4,570      470 after silence
-//	takeover both ways, 4 KiB windows   8,670    4,570 after silence
-//	takeover both ways                 37,340   33,240 after silence
+//	takeover of what is sent            2,520      470 after silence
+//	takeover both ways, 4 KiB windows   6,620    4,570 after silence
+//	takeover both ways                 35,290   33,240 after silence
 //
 // Of a loop, once used: a Compressor 0.8 to 1.4 MB by level, and 1.1 MB for each
 // window size below 32 KiB that a peer asked for and longer messages needed, of which

@@ -256,12 +256,14 @@ func TestValidate(t *testing.T) {
 func TestWorth(t *testing.T) {
 	for _, c := range []struct {
 		threshold, n int
+		takeover     bool
 		want         bool
 	}{
-		{0, 127, false}, {0, 128, true}, {1, 0, false}, {1, 1, true}, {500, 499, false}, {500, 500, true},
+		{0, 511, false, false}, {0, 512, false, true}, {0, 127, true, false}, {0, 128, true, true},
+		{1, 0, false, false}, {1, 1, false, true}, {300, 299, false, false}, {300, 300, true, true},
 	} {
-		if got := (&Config{Threshold: c.threshold}).Worth(c.n); got != c.want {
-			t.Errorf("threshold %d, %d bytes: %v", c.threshold, c.n, got)
+		if got := (&Config{Threshold: c.threshold}).Worth(c.n, Direction{Takeover: c.takeover}); got != c.want {
+			t.Errorf("threshold %d, %d bytes, takeover %v: %v", c.threshold, c.n, c.takeover, got)
 		}
 	}
 }
