@@ -284,6 +284,7 @@ func (w *wsRole) closeWith(s *session, code ws.StatusCode, reason string) {
 	w.sendClose(s, code, reason)
 	if w.flags&wsPeerDone == 0 && !again {
 		s.unpause(pauseUser) // or the peer's answer could not be seen
+		s.flush()            // which may find the queue full and set the clock for that
 		s.deadlineIn(s.closeTimeout())
 	}
 }
