@@ -3,4 +3,4 @@
 package engine
 
 // simCount is how many seeds of each simulation are run.
-const simCount = 150
+const simCount = 100

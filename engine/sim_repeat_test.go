@@ -18,7 +18,7 @@ func TestSimSeedsRepeat(t *testing.T) {
 }
 
 func repeats(t *testing.T, sc scenario) {
-	for seed := uint64(1); seed <= uint64(max(simCount/15, *simSeeds)); seed++ {
+	for seed := uint64(1); seed <= uint64(max(simCount/10, *simSeeds)); seed++ {
 		first, second := traceOf(t, sc, seed), traceOf(t, sc, seed)
 		for i := range min(len(first), len(second)) {
 			if first[i] != second[i] {
