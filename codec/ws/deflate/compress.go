@@ -87,7 +87,7 @@ func (c *Compressor) AppendSmaller(dst, p []byte, d Direction, h *History) (out 
 
 // deflate appends p, compressed with references to dict, and the marker.
 func (c *Compressor) deflate(dst, p []byte, d Direction, dict []byte) []byte {
-	if over := len(dict) + len(p) - d.window(); over > 0 && len(p) < d.window() {
+	if over := len(dict) + len(p) - d.window(); over > 0 && over <= len(dict)/2 {
 		dict = dict[over:] // so that a whole writer does, which is faster than one that looks at distances
 	}
 	w := c.writer(d, len(dict)+len(p))
