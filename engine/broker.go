@@ -31,7 +31,8 @@ type Publication struct {
 type Broker interface {
 	// Start is called by Run before there is a session. deliver gives a publication to
 	// the engine's own subscribers. It may be called from any goroutine until Stop
-	// returns, inside of Publish too, but not of Subscribed and Unsubscribed; what one
+	// returns, and anywhere, also inside of the methods here and under locks that they
+	// take; what one
 	// goroutine delivers arrives in that order. An error makes Run fail, and Stop is not
 	// called.
 	Start(deliver func(Publication)) error
@@ -71,9 +72,10 @@ type audiences struct {
 }
 
 type shard struct {
+	news   sync.Mutex // held by who writes, and while the Broker is told: see join
 	mu     sync.RWMutex
 	topics map[string]*audience
-	_      [32]byte // of two shards in one line of the cache, each would slow down the other
+	_      [24]byte // of two shards in one line of the cache, each would slow down the other
 }
 
 // audience are the loops that have subscribers of one topic. The slice does not change.
@@ -107,15 +109,17 @@ func (a *audiences) of(topic string, here *loop) *audience {
 	return s.topics[topic]
 }
 
+// join adds l. The Broker is told without the lock that publishers take: it may hold
+// one of its own, which its deliveries hold too.
 func (a *audiences) join(news Broker, topic string, l *loop) *audience {
 	s := a.shard(topic)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.news.Lock()
+	defer s.news.Unlock()
 	x := s.topics[topic]
 	if x == nil {
 		x = new(audience)
 		x.loops.Store(&[]*loop{l})
-		s.topics[topic] = x
+		s.set(topic, x)
 		news.Subscribed(topic)
 		return x
 	}
@@ -126,15 +130,26 @@ func (a *audiences) join(news Broker, topic string, l *loop) *audience {
 
 func (a *audiences) leave(news Broker, topic string, l *loop) {
 	s := a.shard(topic)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.news.Lock()
+	defer s.news.Unlock()
 	x := s.topics[topic]
 	left := slices.DeleteFunc(slices.Clone(*x.loops.Load()), func(other *loop) bool { return other == l })
 	x.loops.Store(&left)
 	if len(left) == 0 {
-		delete(s.topics, topic)
+		s.set(topic, nil)
 		news.Unsubscribed(topic)
 	}
+}
+
+// set writes an entry; nil takes it out.
+func (s *shard) set(topic string, x *audience) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x == nil {
+		delete(s.topics, topic)
+		return
+	}
+	s.topics[topic] = x
 }
 
 func (e *Engine) startBroker() error {
@@ -180,6 +195,7 @@ func (s *session) publish(topic string, m *callbacks.Message, except uint64) err
 	s.l.counters.publications++
 	if p := (Publication{topic, m, except}); s.l.e.broker.Publish(p) {
 		s.l.e.spread(p, s.l)
+		s.l.pace.hold(s)
 	}
 	return nil
 }
@@ -213,7 +229,7 @@ func (e *Engine) spread(p Publication, here *loop) {
 		return
 	}
 	if loops := *x.loops.Load(); here != nil && here.mailed == 0 && len(loops) == 1 && loops[0] == here {
-		here.publish(p.Topic, p.Message, p.From)
+		here.pace.adds += here.publish(p.Topic, p.Message, p.From)
 		return
 	}
 	x.order.Lock()
@@ -223,7 +239,10 @@ func (e *Engine) spread(p Publication, here *loop) {
 		if d.own = l == here; d.own {
 			l.mailed++
 		}
-		d.l, d.p = l, p
+		d.l, d.p, d.from = l, p, here
+		if here != nil {
+			here.pace.ahead.Add(1)
+		}
 		if l.r.Post(d) != nil { // it has no sessions any more
 			d.release()
 		}
@@ -232,9 +251,10 @@ func (e *Engine) spread(p Publication, here *loop) {
 
 // delivery is a publication on its way to a loop.
 type delivery struct {
-	l   *loop
-	p   Publication
-	own bool // l has posted it itself
+	l    *loop
+	p    Publication
+	own  bool  // l has posted it itself
+	from *loop // whose session has published it, nil if none has
 }
 
 var deliveries = sync.Pool{New: func() any { return new(delivery) }}
@@ -249,6 +269,9 @@ func (d *delivery) Deliver() {
 }
 
 func (d *delivery) release() {
+	if d.from != nil {
+		d.from.delivered()
+	}
 	*d = delivery{}
 	deliveries.Put(d)
 }

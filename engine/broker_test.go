@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/ws"
@@ -246,4 +247,48 @@ func TestBrokerIsThereForProtocolInit(t *testing.T) {
 	if got := strings.Join(b.log, ", "); got != "start, stop" {
 		t.Errorf("the broker was told: %s", got)
 	}
+}
+
+// deliveringBroker is told of a topic's last subscriber while it delivers under the lock
+// that it wants then.
+type deliveringBroker struct {
+	mu      sync.Mutex
+	deliver func(engine.Publication)
+	told    chan struct{}
+}
+
+func (b *deliveringBroker) Start(deliver func(engine.Publication)) error {
+	b.deliver = deliver
+	return nil
+}
+func (b *deliveringBroker) Subscribed(string)               {}
+func (b *deliveringBroker) Publish(engine.Publication) bool { return true }
+func (b *deliveringBroker) Stop()                           {}
+
+func (b *deliveringBroker) Unsubscribed(string) {
+	close(b.told)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+}
+
+func TestBrokerMayDeliverUnderItsLock(t *testing.T) {
+	b := &deliveringBroker{told: make(chan struct{})}
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Broker: b, Vhosts: vhost(callbacks.Protocol{Callback: orders})})
+	p, _ := v.upgrade(t)
+	p.order("+t")
+	b.mu.Lock()
+	p.frame(ws.OpText, true, "-t")
+	<-b.told
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.deliver(engine.Publication{Topic: "t", Message: callbacks.NewMessage([]byte("late"), callbacks.WriteText)})
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Error("delivering waits for the loop, which waits for the Broker")
+	}
+	b.mu.Unlock()
+	p.wantFrames("1 -t")
 }

@@ -8,6 +8,10 @@ type early struct {
 	bytes   int
 }
 
+// letterCost is what a write counts beside its bytes, of which it may have none: about
+// what its letter takes.
+const letterCost = 128
+
 // early returns where writes wait, or nil if they need not. In a session that ends
 // nobody would ever take them.
 func (s *session) early() *early {
@@ -25,7 +29,7 @@ func (s *session) early() *early {
 
 // keep puts m behind the others.
 func (w *early) keep(s *session, m *letter) {
-	if w.bytes += len(m.buf.B); w.bytes > s.l.e.limits.write().Hard {
+	if w.bytes += len(m.buf.B) + letterCost; w.bytes > s.l.e.limits.write().Hard {
 		m.release()
 		s.fail(callbacks.ErrSendQueueFull)
 		return

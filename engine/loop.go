@@ -38,7 +38,8 @@ type loop struct {
 
 	// Of topics; see topics.go.
 	topics        map[string]*topic
-	mailed        int           // publications that it has posted to itself and not delivered yet
+	mailed        int // publications that it has posted to itself and not delivered yet
+	pace          pace
 	dirty         []*subscriber // have something in their backlog for fanOut
 	fan           func()        // fanOut, made a function once
 	fanned        int           // bytes of prepared messages, ever

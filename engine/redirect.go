@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -100,7 +101,7 @@ func (i *ClientConnectInfo) towards(location string) (next *ClientConnectInfo, t
 	to = base.ResolveReference(to)
 	to.Fragment, to.RawFragment, to.User = "", "", nil
 	j := *i
-	j.Path = to.RequestURI()
+	j.Path = ascii(to.RequestURI())
 	if to.Scheme != base.Scheme || !strings.EqualFold(authority(to), authority(base)) {
 		if err := j.emigrate(to); err != nil {
 			return nil, "", err
@@ -108,6 +109,19 @@ func (i *ClientConnectInfo) towards(location string) (next *ClientConnectInfo, t
 	}
 	to.Scheme = map[string]string{"http": "ws", "https": "wss"}[to.Scheme]
 	return &j, to.String(), j.check()
+}
+
+// ascii is target with what RFC 9112 3.2 does not allow in one escaped.
+func ascii(target string) string {
+	var b []byte
+	for i := range len(target) {
+		if c := target[i]; c < 0x80 {
+			b = append(b, c)
+		} else {
+			b = fmt.Appendf(b, "%%%02X", c)
+		}
+	}
+	return string(b)
 }
 
 // authority is host and port of u.

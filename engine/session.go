@@ -33,6 +33,7 @@ const (
 	pauseQueue                     // the send queue is too long
 	pauseAnswer                    // a request waits for its answer
 	pauseInflate                   // what has come compressed waits for its turn
+	pausePublish                   // what it has published waits to be delivered
 )
 
 // Facts about a session.

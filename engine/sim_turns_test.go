@@ -112,12 +112,15 @@ func (w *world) addLong(name string, how int, before op) {
 // TestSimCrowd: more long messages at once than a loop inflates wait for their turn,
 // and some of those who sent them do not wait.
 func TestSimCrowd(t *testing.T) {
+	atOnce := 0
 	runSeeds(t, scenario{name: "crowd", config: func(w *world, nc *simnet.Config, cfg *Config) {
 		withDeflate(w, nc, cfg)
 		w.big, w.calm = true, true
 		w.grow(nc)
 		nc.Faults = simnet.Faults{}
-		cfg.Vhosts[0].Protocols[0].Deflate = &deflate.Config{}
+		p := &cfg.Vhosts[0].Protocols[0]
+		p.Deflate, p.MaxMessage = &deflate.Config{}, [...]int64{1 << 20, 16 << 20}[w.seed%2]
+		atOnce = min(turnsMost, turnsBytes/int(p.MaxMessage))
 		cfg.Limits.SendQueue, w.rec.most = 0, 0
 	}, play: func(w *world) {
 		w.custom = echoAtOnce
@@ -148,11 +151,11 @@ func TestSimCrowd(t *testing.T) {
 			c.p.scan, c.p.readMost, c.p.readWait = scanFrames, 1<<16, 0
 		}
 		w.checks = append(w.checks, func() {
-			if idle := len(w.turns().idle); most != turnsMost || idle > turnsMost {
+			if idle := len(w.turns().idle); most != atOnce || idle > atOnce {
 				w.failf("%d turns at a time, %d Inflaters", most, idle)
 			}
 		})
-	}}, simCount/150)
+	}}, 2)
 }
 
 // closeWaiting closes a session whose text waits for its turn, if there is one.

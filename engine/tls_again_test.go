@@ -41,7 +41,7 @@ var again = []func(*testing.T){
 	TestEveryAgreementCarriesEveryMessage, TestBreachesOfCompression, TestABombCostsWhatTheLimitAllows, TestCompressedEchoAllocatesNothing,
 	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
 	TestPublishReachesSubscribers, TestTopicCalls, TestEnginePublish, TestPublishAcrossLoops, TestSubscribersComeAndGo,
-	TestPublishAllocatesNothing, TestBrokerJoinsEngines,
+	TestPublishAllocatesNothing, TestBrokerJoinsEngines, TestBrokerMayDeliverUnderItsLock, TestPublisherDoesNotKeepTheLoop,
 	TestOriginIsCheckedPerProtocol, TestProgramSelectsTheSubprotocol, TestUpgradesAreRefusedInAnyWay, TestFieldsOfThe101,
 	TestHeldUpgradesGoOn, TestHeldUpgradesAreRefused, TestProceedHasItsTime, TestHandleOfAnUpgrade, TestSelectWhileHeld,
 	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,
@@ -51,6 +51,7 @@ var again = []func(*testing.T){
 
 // noAgain are those that do not, and why.
 var noAgain = map[string]string{
+	"TestPublisherWaitsForOtherLoops":  "unix sockets are dealt out in turn",
 	"TestBrokerThatDoesNotStart":       "nobody connects",
 	"TestBrokerIsThereForProtocolInit": "nobody connects",
 	"TestNewRefusesBadConfigurations":  "nothing runs",

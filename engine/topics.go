@@ -182,15 +182,17 @@ func (w *wsRole) retire(s *session) {
 	w.more.sub = nil
 }
 
-// publish puts m behind what waits for each subscriber of the topic but one.
-func (l *loop) publish(name string, m *callbacks.Message, except uint64) {
+// publish puts m behind what waits for each subscriber of the topic but one, and
+// returns how many there are.
+func (l *loop) publish(name string, m *callbacks.Message, except uint64) int {
 	t := l.topics[name]
 	if t == nil {
-		return
+		return 0
 	}
 	for _, p := range t.places {
 		if p.b.s.id != except {
 			p.b.add(p, m)
 		}
 	}
+	return len(t.places)
 }

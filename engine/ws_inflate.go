@@ -26,6 +26,10 @@ import (
 // has an Inflater of its own, of about 50 KB, and the stack of a coroutine.
 const turnsMost = 64
 
+// turnsBytes is how long all of them together may become, by their limits; one may
+// always.
+const turnsBytes = 256 << 20
+
 // checkMost is how much text is checked for UTF-8 in one turn of the loop: that takes
 // a millisecond at most.
 const checkMost = 1 << 20
@@ -178,13 +182,22 @@ func (l *loop) takeTurn(j inflating, ev *ws.Event) {
 // admitTurns begins what waits, as far as there is room.
 func (l *loop) admitTurns() {
 	q := &l.turns
-	for len(q.waiting) > 0 && len(q.active) < turnsMost {
+	for len(q.waiting) > 0 && len(q.active) < turnsMost && q.room(q.waiting[0]) {
 		t := q.waiting[0]
 		q.waiting = slices.Delete(q.waiting, 0, 1)
 		q.active = append(q.active, t)
 		t.begin()
 	}
 	l.setTurns()
+}
+
+// room tells whether t may begin: whether what all turns may inflate to is bounded.
+func (q *turns) room(t *turn) bool {
+	sum := min(t.limit, turnsBytes)
+	for _, other := range q.active {
+		sum += min(other.limit, turnsBytes)
+	}
+	return len(q.active) == 0 || sum <= turnsBytes
 }
 
 // setTurns has takeTurns called, if there is anything for it to do.
