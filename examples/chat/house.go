@@ -18,7 +18,7 @@ import (
 const (
 	longestName = 32 // characters, of people and rooms
 	mostRooms   = 1000
-	remembered  = 50 // events that who joins is told of
+	remembered  = 64 << 10 // bytes of what was said that who joins is told
 )
 
 // event is what members are told, as JSON.
@@ -38,10 +38,11 @@ type house struct {
 	rooms map[string]*room
 }
 
-// room is one topic and what was said in it.
+// room is one topic and what was said in it last.
 type room struct {
 	last   uint64
-	events []event
+	said   [][]byte       // events
+	size   int            // of them all
 	people map[string]int // how often somebody of that name is here
 }
 
@@ -104,8 +105,8 @@ func (h *house) join(s callbacks.Session, m *member) error {
 	if err := s.Subscribe(m.room); err != nil {
 		return err
 	}
-	for _, e := range r.events {
-		if err := s.Write(e.encoded(), callbacks.WriteText); err != nil {
+	for _, e := range r.said {
+		if err := s.Write(e, callbacks.WriteText); err != nil {
 			return err
 		}
 	}
@@ -142,16 +143,14 @@ func (h *house) leave(s callbacks.Session, m *member) {
 func (r *room) publish(s callbacks.Session, m *member, e event) error {
 	r.last++
 	e.Number, e.At, e.Name = r.last, time.Now().UTC(), m.name
-	r.events = append(r.events, e)
-	if len(r.events) > remembered {
-		r.events = slices.Delete(r.events, 0, 1)
+	text, _ := json.Marshal(e) // nothing in it can fail
+	if e.Kind == "said" {
+		r.said = append(r.said, text)
+		for r.size += len(text); r.size > remembered; r.said = r.said[1:] {
+			r.size -= len(r.said[0])
+		}
 	}
-	return s.Publish(m.room, callbacks.NewMessage(e.encoded(), callbacks.WriteText))
+	return s.Publish(m.room, callbacks.NewMessage(text, callbacks.WriteText))
 }
 
 func (r *room) present() []string { return slices.Sorted(maps.Keys(r.people)) }
-
-func (e event) encoded() []byte {
-	b, _ := json.Marshal(e) // nothing in it can fail
-	return b
-}
