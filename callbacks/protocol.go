@@ -76,7 +76,8 @@ type Protocol struct {
 	// once are not pinged at once; HangupTimeout is the silence after which it is given
 	// up, CloseTimeout how long the peer may take to answer a close frame. Any byte
 	// breaks a silence. While the session does not read (PauseReading) it knows of
-	// none. 0 leaves each to the engine's limits, a negative value is none.
+	// none. 0 leaves each to the engine's limits, a negative value is none; a
+	// PingInterval longer than the engine's leaves as much more time until the hang-up.
 	// Session.SetLiveness changes the first two for one session.
 	PingInterval, HangupTimeout, CloseTimeout time.Duration
 	// IdleTimeout ends a WebSocket with 1001 and "idle" when no message, or piece of

@@ -77,6 +77,7 @@ type Session interface {
 	// PauseReading leaves arriving bytes in the kernel: TCP holds the peer back. A
 	// peer that goes meanwhile is noticed only when reading goes on. What a piece of
 	// a compressed message has inflated to is still delivered (Protocol.RxBufferSize).
+	// It does nothing before a client is established.
 	PauseReading()
 	// ResumeReading undoes it.
 	ResumeReading()

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"math"
 	"net"
 	"time"
 
@@ -122,6 +123,9 @@ func (s *session) Buffered() int {
 
 func (s *session) PauseReading() {
 	s.l.assertHere()
+	if _, ok := s.role.(*dialRole); ok {
+		return // there is nothing of the program's to read yet
+	}
 	s.pause(pauseUser)
 }
 
@@ -310,6 +314,17 @@ func (s *session) setWriteLimits() {
 	if own := (sendLimits{max(s.proto.TxPacketSize, 0), s.proto.SendQueue}); own != (sendLimits{}) {
 		s.link.SetWriteLimits(s.l.e.writeLimits(own))
 	}
+}
+
+// sendMost is how much may wait to be sent.
+func (s *session) sendMost() int {
+	switch n := s.Protocol().SendQueue; {
+	case n > 0:
+		return n
+	case n < 0:
+		return math.MaxInt
+	}
+	return s.l.e.limits.write().Hard
 }
 
 // tellParent raises ChildClosing.

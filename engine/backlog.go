@@ -135,6 +135,9 @@ func (b *subscriber) take(x *waiting) *callbacks.Message {
 	b.count--
 	b.bytes -= b.w.size(m)
 	b.s.l.giveWaiting(x)
+	if b.first == nil && b.s.flags&flagWriteable != 0 {
+		b.s.l.wantWriteable(b.s) // nothing else may come to an end that it could follow
+	}
 	return m
 }
 

@@ -27,7 +27,8 @@ type Publication struct {
 // subscribers in others, and sessions notice nothing of it.
 //
 // Publish, Subscribed and Unsubscribed are called on the loops, several at once, and
-// must not block: hand over to a goroutine and return. One Broker is for one Engine.
+// Publish by who calls Engine.Publish, too. They must not block: hand over to a
+// goroutine and return. One Broker is for one Engine.
 type Broker interface {
 	// Start is called by Run before there is a session. deliver gives a publication to
 	// the engine's own subscribers. It may be called from any goroutine until Stop
@@ -64,7 +65,7 @@ func (inProcess) Stop()                         {}
 // audiences knows which loops have subscribers of which topics. It is written when a
 // loop gets its first subscriber of a topic or loses its last, under a lock that also
 // keeps the Broker's news of that topic in order. Who publishes on a loop that has
-// subscribers of its own finds the others through its topic, without a lock; others
+// subscribers of its own finds the others through its topic, without this lock; others
 // look here, in one of several shards, so that loops rarely meet.
 type audiences struct {
 	seed   maphash.Seed
@@ -96,6 +97,13 @@ func (a *audiences) shard(topic string) *shard {
 	return &a.shards[maphash.String(a.seed, topic)%uint64(len(a.shards))]
 }
 
+// set waits for who is posting to the loops there were.
+func (x *audience) set(loops []*loop) {
+	x.order.Lock()
+	defer x.order.Unlock()
+	x.loops.Store(&loops)
+}
+
 // of returns the topic's, nil for none. here is the loop that asks, or nil.
 func (a *audiences) of(topic string, here *loop) *audience {
 	if here != nil {
@@ -123,8 +131,7 @@ func (a *audiences) join(news Broker, topic string, l *loop) *audience {
 		news.Subscribed(topic)
 		return x
 	}
-	more := append(slices.Clone(*x.loops.Load()), l)
-	x.loops.Store(&more)
+	x.set(append(slices.Clone(*x.loops.Load()), l))
 	return x
 }
 
@@ -134,7 +141,7 @@ func (a *audiences) leave(news Broker, topic string, l *loop) {
 	defer s.news.Unlock()
 	x := s.topics[topic]
 	left := slices.DeleteFunc(slices.Clone(*x.loops.Load()), func(other *loop) bool { return other == l })
-	x.loops.Store(&left)
+	x.set(left)
 	if len(left) == 0 {
 		s.set(topic, nil)
 		news.Unsubscribed(topic)
@@ -161,18 +168,26 @@ func (e *Engine) startBroker() error {
 }
 
 func (e *Engine) stopBroker() {
+	e.stopping.Lock() // whoever publishes has done so
 	e.publishing.Store(false)
+	e.stopping.Unlock()
 	e.broker.Stop()
 }
 
 // Publish sends m to every subscriber of topic, like Session.Publish, from any
-// goroutine. What one goroutine publishes arrives in that order. The error is
+// goroutine. What one goroutine publishes arrives in that order. Nothing holds back who
+// publishes faster than the loops deliver, as sessions are held; Stats tells. The error is
 // ErrClosed unless Run is at work, callbacks.ErrTopic or callbacks.ErrKind.
 func (e *Engine) Publish(topic string, m *callbacks.Message) error {
 	if err := e.publishable(topic, m); err != nil {
 		return err
 	}
 	e.published.Add(1)
+	e.stopping.RLock()
+	defer e.stopping.RUnlock()
+	if !e.publishing.Load() {
+		return ErrClosed
+	}
 	if p := (Publication{Topic: topic, Message: m}); e.broker.Publish(p) {
 		e.spread(p, nil)
 	}
@@ -228,7 +243,7 @@ func (e *Engine) spread(p Publication, here *loop) {
 	if x == nil {
 		return
 	}
-	if loops := *x.loops.Load(); here != nil && here.mailed == 0 && len(loops) == 1 && loops[0] == here {
+	if loops := *x.loops.Load(); here != nil && here.mailed.Load() == 0 && len(loops) == 1 && loops[0] == here {
 		here.pace.adds += here.publish(p.Topic, p.Message, p.From)
 		return
 	}
@@ -236,9 +251,7 @@ func (e *Engine) spread(p Publication, here *loop) {
 	defer x.order.Unlock()
 	for _, l := range *x.loops.Load() {
 		d := deliveries.Get().(*delivery)
-		if d.own = l == here; d.own {
-			l.mailed++
-		}
+		l.mailed.Add(1)
 		d.l, d.p, d.from = l, p, here
 		if here != nil {
 			here.pace.ahead.Add(1)
@@ -253,7 +266,6 @@ func (e *Engine) spread(p Publication, here *loop) {
 type delivery struct {
 	l    *loop
 	p    Publication
-	own  bool  // l has posted it itself
 	from *loop // whose session has published it, nil if none has
 }
 
@@ -261,14 +273,12 @@ var deliveries = sync.Pool{New: func() any { return new(delivery) }}
 
 // Deliver implements reactor.Letter.
 func (d *delivery) Deliver() {
-	if d.own {
-		d.l.mailed--
-	}
 	d.l.publish(d.p.Topic, d.p.Message, d.p.From)
 	d.release()
 }
 
 func (d *delivery) release() {
+	d.l.mailed.Add(-1)
 	if d.from != nil {
 		d.from.delivered()
 	}

@@ -46,9 +46,11 @@ const withoutTLS = HTTPNoFollowRedirect | AcceptTLSDowngradeRedirects
 //
 // A server may answer with a redirect: 301, 302, 303, 307 or 308 with a Location, of
 // which four in a row are followed, each announced by ClientHTTPRedirect. Another
-// origin is told nothing that was meant for the first: Host, the Authorization and
-// Cookie of Header, and of TLS the certificates and ServerName; nor do the flags that
-// relax the verification hold there.
+// origin is told nothing that was meant for the first: Host, the Authorization,
+// Proxy-Authorization and Cookie of Header and of Session.AddHeader, and of TLS and
+// ClientTLS the certificates and ServerName; nor do the flags that relax the
+// verification hold there. Secrets in other fields are the program's to keep: it can
+// refuse in ClientHTTPRedirect.
 type ClientConnectInfo struct {
 	// Address is a host name, an IP address, or "+/path" for a unix socket ("+@name"
 	// for an abstract one). Required.
@@ -70,9 +72,9 @@ type ClientConnectInfo struct {
 	Flags ClientFlags
 	// TLS is what a connection with UseSSL is made with, for example with a client
 	// certificate of its own, in the place of the vhost's ClientTLS, of which only
-	// the CAs are left if RootCAs is nil. It is cloned by Connect. ServerName, if set, replaces Host for SNI and verification. Sessions
-	// are resumed only if it has a ClientSessionCache, which is not to block; see
-	// ClientTLS.Config.
+	// the CAs are left if RootCAs is nil. It is cloned by Connect. ServerName, if set,
+	// replaces Host for SNI and verification. Sessions are resumed only if it has a
+	// ClientSessionCache, which is not to block; see ClientTLS.Config.
 	TLS *tls.Config
 	// ALPN lists the protocols to offer in TLS, separated by commas; "" means the
 	// NextProtos of TLS or ClientTLS.Config, and if there are none "http/1.1", or
@@ -83,7 +85,8 @@ type ClientConnectInfo struct {
 	Header []http1.Field
 	// Jar has the cookies to send, and is given those that a server sets with its
 	// answer to the handshake, whatever that is. ws counts as http and wss as https. It
-	// is called on the loop and must not block; nil is none. Cookies of Header and of
+	// is called on the loop and must not block, and if clients on several loops share it,
+	// by several goroutines; to it all unix sockets are localhost; nil is none. Cookies of Header and of
 	// ClientAppendHandshakeHeader are sent before those of the Jar, in one field.
 	Jar http.CookieJar
 	// Proxy is where to connect to instead, and whom to ask for a connection to Address:
@@ -116,6 +119,8 @@ type ClientConnectInfo struct {
 	Delay bool
 	// KeepAlive is the idle time before TCP keep-alive probes; 0 sends none.
 	KeepAlive time.Duration
+
+	abroad bool // a redirect has led to another origin
 }
 
 // ParseClientURL turns a ws or wss URL into what Connect needs: flags, address,

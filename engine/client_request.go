@@ -72,6 +72,9 @@ func (d *dialRole) addHeader(name, value string) error {
 	if err := checkField(name, value); err != nil {
 		return err
 	}
+	if d.info.abroad && secret(name) {
+		return nil
+	}
 	if strings.EqualFold(name, "Cookie") {
 		d.cookies = append(d.cookies, value)
 		return nil

@@ -223,7 +223,8 @@ func TestRawClientsReconnect(t *testing.T) {
 	}
 }
 
-// TestWritesWhileItWaitsAreBounded by Limits.SendQueue.
+// TestWritesWhileItWaitsAreBounded by Limits.SendQueue: what there is no room for is
+// dropped, and the client goes on trying.
 func TestWritesWhileItWaitsAreBounded(t *testing.T) {
 	closed, _ := net.Listen("tcp", "127.0.0.1:0")
 	closed.Close()
@@ -244,7 +245,11 @@ func TestWritesWhileItWaitsAreBounded(t *testing.T) {
 	for range 11 {
 		_ = h.Write(make([]byte, 100), callbacks.WriteBinary)
 	}
-	if err := receive(t, "the end", failed); !errors.Is(err, callbacks.ErrSendQueueFull) {
+	eventually(t, "four fit with their letters", func() bool { return v.Stats().Dropped == 7 })
+	if err := h.Close(0, ""); err != nil {
+		t.Errorf("it has ended: %v", err)
+	}
+	if err := receive(t, "the end", failed); !errors.Is(err, callbacks.ErrClosed) {
 		t.Errorf("failed by %v", err)
 	}
 }

@@ -27,14 +27,21 @@ func (s *session) early() *early {
 	return nil
 }
 
-// keep puts m behind the others.
+// keep puts m behind the others, if there is room. A client that tries again must not
+// be lost because its program does not stop writing: there the write is.
 func (w *early) keep(s *session, m *letter) {
-	if w.bytes += len(m.buf.B) + letterCost; w.bytes > s.l.e.limits.write().Hard {
-		m.release()
-		s.fail(callbacks.ErrSendQueueFull)
+	n := len(m.buf.B) + letterCost
+	if w.bytes+n <= s.sendMost() {
+		w.bytes += n
+		w.letters = append(w.letters, m)
 		return
 	}
-	w.letters = append(w.letters, m)
+	m.release()
+	if s.line() != nil {
+		s.l.counters.dropped++
+		return
+	}
+	s.fail(callbacks.ErrSendQueueFull)
 }
 
 // deliver makes the writes.

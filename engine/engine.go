@@ -40,6 +40,7 @@ type Engine struct {
 	audiences  *audiences
 	published  atomic.Int64 // by Publish
 	publishing atomic.Bool  // the broker has been started, and not stopped
+	stopping   sync.RWMutex // held by Engine.Publish, so that none is late
 
 	mu        sync.Mutex
 	stage     stage
@@ -382,8 +383,8 @@ func (e *Engine) writeLimits(own sendLimits) *reactor.WriteLimits {
 	lim := e.limits.write()
 	lim.Chunk = own.chunk
 	if own.queue != 0 {
-		length(&own.queue, 0)
 		lim.Hard = own.queue
+		length(&lim.Hard, 0)
 		lim.High = min(lim.High, max(lim.Hard/4, 1))
 		lim.Low = min(lim.Low, lim.High/4)
 	}

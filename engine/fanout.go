@@ -80,8 +80,6 @@ func (b *subscriber) flush() {
 	case s.state != stateOpen:
 	case b.w.flags&wsClosed != 0:
 		b.closing()
-	case b.first == nil && s.flags&flagWriteable != 0 && !s.link.High():
-		s.l.wantWriteable(s)
 	}
 }
 

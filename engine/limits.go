@@ -100,7 +100,7 @@ type Limits struct {
 	// Protocol.PingInterval. Default 30 s.
 	PingInterval time.Duration
 	// HangupTimeout is the silence after which it is given up; 1006 for the
-	// program. Default 40 s.
+	// program. Default 10 s more than PingInterval.
 	HangupTimeout time.Duration
 	// StallTimeout ends a connection that is closing, or whose queue is over
 	// SendHigh, when its peer reads nothing for so long. Default 30 s.
@@ -142,7 +142,7 @@ func (l Limits) withDefaults() Limits {
 	length(&l.ControlFrames, 1000)
 	duration(&l.CloseTimeout, 5*time.Second)
 	duration(&l.PingInterval, 30*time.Second)
-	duration(&l.HangupTimeout, 40*time.Second)
+	duration(&l.HangupTimeout, min(l.PingInterval, noTimeLimit-time.Minute)+10*time.Second)
 	duration(&l.StallTimeout, 30*time.Second)
 	duration(&l.DrainTimeout, 10*time.Second)
 	return l

@@ -67,10 +67,20 @@ func (w *wsRole) silence(s *session) (ping, hangup time.Duration) {
 		ping, hangup = m.ping, m.hangup
 	}
 	ping = either(ping, s.proto.PingInterval, lim.PingInterval)
+	hangup = either(hangup, s.proto.HangupTimeout, afterPing(ping, lim))
 	if ping != noTimeLimit {
 		ping -= ping / jitterShare / 1024 * time.Duration(s.id*jitterSpread>>54)
 	}
-	return ping, either(hangup, s.proto.HangupTimeout, lim.HangupTimeout)
+	return ping, hangup
+}
+
+// afterPing is the engine's HangupTimeout, unless a longer interval than its own was
+// chosen: who has had no ping for so long is not dead.
+func afterPing(ping time.Duration, lim *Limits) time.Duration {
+	if ping <= lim.PingInterval || lim.HangupTimeout == noTimeLimit {
+		return lim.HangupTimeout
+	}
+	return min(ping, noTimeLimit-lim.HangupTimeout) + max(lim.HangupTimeout-lim.PingInterval, 0)
 }
 
 // Sessions that were connected in the same moment, after a restart say, must not be

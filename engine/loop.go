@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/x509"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/codec/http1"
@@ -38,7 +39,7 @@ type loop struct {
 
 	// Of topics; see topics.go.
 	topics        map[string]*topic
-	mailed        int // publications that it has posted to itself and not delivered yet
+	mailed        atomic.Int32 // publications that were posted to it and not delivered yet
 	pace          pace
 	dirty         []*subscriber // have something in their backlog for fanOut
 	fan           func()        // fanOut, made a function once

@@ -105,3 +105,50 @@ func TestPublisherWaitsForOtherLoops(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteableBehindABacklog: it comes also when what the peer sends has emptied the
+// backlog that it waited for.
+func TestWriteableBehindABacklog(t *testing.T) {
+	big := callbacks.NewMessage(make([]byte, 200<<10), callbacks.WriteBinary)
+	lim := quick
+	lim.ControlFrames = -1
+	v := start(t, engine.Config{Loops: 1, Limits: lim, Vhosts: vhost(callbacks.Protocol{Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.Established:
+			return s.Subscribe("t")
+		case callbacks.Receive:
+			for range 40 {
+				if err := s.Publish("t", big); err != nil {
+					return err
+				}
+			}
+			s.RequestWriteable()
+		case callbacks.ServerWriteable:
+			return s.Write([]byte("now"), callbacks.WriteText)
+		}
+		return nil
+	}})})
+	p, _ := v.upgrade(t)
+	for range 3 {
+		p.frame(ws.OpText, true, "go")
+		done := make(chan struct{})
+		var pings sync.WaitGroup
+		pings.Go(func() {
+			ping := ws.AppendMaskedFrame(nil, ws.OpPing, true, [4]byte{1}, nil)
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					if _, err := p.Write(ping); err != nil {
+						return
+					}
+				}
+			}
+		})
+		for p.read() != "1 now" {
+		}
+		close(done)
+		pings.Wait()
+	}
+}

@@ -135,7 +135,7 @@ func authority(u *url.URL) string {
 
 // emigrate makes i lead to another origin, without what was meant for the first one.
 func (i *ClientConnectInfo) emigrate(to *url.URL) error {
-	i.Host, i.Port = "", 0
+	i.Host, i.Port, i.abroad = "", 0, true
 	i.Flags &= withoutTLS
 	switch to.Scheme {
 	case "http":
@@ -151,12 +151,22 @@ func (i *ClientConnectInfo) emigrate(to *url.URL) error {
 		return configErrorf("host %q", i.Address)
 	}
 	i.Header = slices.DeleteFunc(slices.Clone(i.Header), func(f http1.Field) bool {
-		return strings.EqualFold(f.Name, "Authorization") || strings.EqualFold(f.Name, "Cookie")
+		return secret(f.Name)
 	})
 	if i.TLS != nil {
 		i.TLS = foreign(i.TLS)
 	}
 	return nil
+}
+
+// secret tells whether a field says who this client is.
+func secret(name string) bool {
+	for _, s := range [...]string{"Authorization", "Proxy-Authorization", "Cookie"} {
+		if strings.EqualFold(name, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // foreign is cfg for an origin that it was not made for: whom it trusts stays, who it

@@ -16,7 +16,8 @@ import (
 //
 // An attempt that fails is tried again by the same session, after a time that
 // ClientRetrying announces; Connecting follows. Handles write and close meanwhile as
-// they do before the first attempt, and timers go on. What would come to the same end
+// they do before the first attempt, and timers go on; writes that SendQueue has no room
+// for are dropped, and counted in Stats. What would come to the same end
 // again is not tried again: an error that a callback returns, a response 3xx or 4xx
 // other than 408 (request timeout), 425 (too early) and 429 (too many requests), and a
 // proxy that does not want this client. When the engine shuts down nothing is.

@@ -175,6 +175,7 @@ func (d *dialRole) eof(s *session) { s.abort(d.unanswered(io.ErrUnexpectedEOF)) 
 
 func (d *dialRole) timeout(s *session, _ int64) {
 	switch {
+	case d.line != nil && d.line.over: // closed meanwhile, and about to hear of it
 	case s.link == nil: // it has waited
 		d.dial(s)
 	case !s.secureTimeout():

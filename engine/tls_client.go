@@ -83,6 +83,9 @@ func (i *ClientConnectInfo) clientTLS(v *vhost) *tls.Config {
 	from := i.TLS
 	if from == nil {
 		from = v.clientTLS
+		if i.abroad {
+			from = foreign(from)
+		}
 	}
 	cfg := from.Clone()
 	if cfg.RootCAs == nil {

@@ -11,7 +11,7 @@ import (
 // The way of a published message:
 //
 //	Session.Publish, Engine.Publish   the Broker says whether now or when it has come round
-//	Engine.spread                     one letter for each other loop that has subscribers
+//	Engine.spread                     one letter for each loop that has subscribers
 //	loop.publish                      a reference in the backlog of each subscriber
 //	loop.fanOut                       in the next turn, all of a backlog in one write
 //	wsRole.resume                     what a slow subscriber had no room for, when it has

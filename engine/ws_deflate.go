@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
@@ -45,7 +47,7 @@ type deflating struct {
 
 // agree finds or makes the agreement.
 func (l *loop) agree(side ws.Side, cfg *deflate.Config, p deflate.Params) *agreement {
-	key := terms{side, cfg.Level, cfg.Threshold, p}
+	key := terms{side, cmp.Or(cfg.Level, deflate.DefaultLevel), cfg.Threshold, p}
 	a := l.agreements[key]
 	if a == nil {
 		other := ws.Client

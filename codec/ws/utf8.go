@@ -44,9 +44,6 @@ func (v *Validator) Write(p []byte) bool {
 // sequence. If it is true the Validator is at its start again.
 func (v *Validator) Complete() bool { return v.n == 0 }
 
-// ValidText reports whether p, a whole message or reason, is UTF-8.
-func ValidText(p []byte) bool { return utf8.Valid(skipASCII(p)) }
-
 // finish moves bytes from p to the sequence begun, until it is whole, and
 // returns the rest of p.
 func (v *Validator) finish(p []byte) (rest []byte, ok bool) {
