@@ -137,12 +137,20 @@ func TestRedirectToAnotherOrigin(t *testing.T) {
 			info := clientInfo(t, here.addr())
 			info.Host = "localhost:1234"
 			info.Header = []http1.Field{{Name: "authorization", Value: "secret"}, {Name: "Cookie", Value: "a=b"}, {Name: "X-A", Value: "public"}}
-			fateOf(t, info, nil).wantEcho(t)
+			fateOf(t, info, func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
+				if r == callbacks.ClientAppendHandshakeHeader { // of each of the two requests
+					return s.AddHeader("Proxy-Authorization", "mine")
+				}
+				return nil
+			}).wantEcho(t)
 			all := there.requests()
 			got := all[len(all)-1]
-			host, auth, cookie := info.Host, "secret", "a=b"
+			host, auth, cookie, added := info.Host, "secret", "a=b", "mine"
 			if elsewhere {
-				host, auth, cookie = there.addr(), "", ""
+				host, auth, cookie, added = there.addr(), "", "", ""
+			}
+			if got.Header.Get("Proxy-Authorization") != added {
+				t.Errorf("it was told what a callback adds: %v", got.Header)
 			}
 			if got.Host != host || got.Header.Get("Authorization") != auth || got.Header.Get("Cookie") != cookie || got.Header.Get("X-A") != "public" {
 				t.Errorf("it was told %s, %v", got.Host, got.Header)

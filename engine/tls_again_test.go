@@ -41,7 +41,7 @@ var again = []func(*testing.T){
 	TestEveryAgreementCarriesEveryMessage, TestBreachesOfCompression, TestABombCostsWhatTheLimitAllows, TestCompressedEchoAllocatesNothing,
 	TestPeerThatNeverReads, TestTimerAndPause, TestPauseBetweenPieces, TestTxPacketSizeDeliversAll,
 	TestPublishReachesSubscribers, TestTopicCalls, TestEnginePublish, TestPublishAcrossLoops, TestSubscribersComeAndGo,
-	TestPublishAllocatesNothing, TestBrokerJoinsEngines, TestBrokerMayDeliverUnderItsLock, TestPublisherDoesNotKeepTheLoop, TestWriteableBehindABacklog,
+	TestPublishAllocatesNothing, TestBrokerJoinsEngines, TestBrokerMayDeliverUnderItsLock, TestPublisherDoesNotKeepTheLoop, TestWriteableBehindABacklog, TestWhatIsNotCompressed, TestEnginePublishKeepsItsPlace,
 	TestOriginIsCheckedPerProtocol, TestProgramSelectsTheSubprotocol, TestUpgradesAreRefusedInAnyWay, TestFieldsOfThe101,
 	TestHeldUpgradesGoOn, TestHeldUpgradesAreRefused, TestProceedHasItsTime, TestHandleOfAnUpgrade, TestSelectWhileHeld,
 	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,

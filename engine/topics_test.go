@@ -319,3 +319,24 @@ func TestPublishAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations a message", n)
 	}
 }
+
+// TestEnginePublishKeepsItsPlace in front of what a session publishes behind it.
+func TestEnginePublishKeepsItsPlace(t *testing.T) {
+	var v *server
+	v = start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+		switch r {
+		case callbacks.Established:
+			return s.Subscribe("t")
+		case callbacks.Receive:
+			if err := v.Publish("t", callbacks.NewMessage([]byte("engine"), callbacks.WriteText)); err != nil {
+				return err
+			}
+			return s.Publish("t", callbacks.NewMessage([]byte("session"), callbacks.WriteText))
+		}
+		return nil
+	}})})
+	p, _ := v.upgrade(t)
+	for range 10 {
+		p.frame(ws.OpText, true, "go").wantFrames("1 engine", "1 session")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -329,6 +330,54 @@ func TestABombCostsWhatTheLimitAllows(t *testing.T) {
 			t.Errorf("pieces of %d: %d KiB allocated for a bomb with a limit of %d KiB", pieces, each>>10, limit>>10)
 		} else {
 			t.Logf("pieces of %d: %d KiB allocated for a bomb of %d KiB with a limit of %d KiB", pieces, each>>10, len(bomb)>>10, limit>>10)
+		}
+	}
+}
+
+// TestWhatIsNotCompressed: what is short, and what the program says.
+func TestWhatIsNotCompressed(t *testing.T) {
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Deflate: &deflate.Config{},
+		Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+			if r != callbacks.Receive {
+				return nil
+			}
+			how, size, _ := strings.Cut(string(in), " ")
+			n, _ := strconv.Atoi(size)
+			text, kind := bytes.Repeat([]byte("a"), n), callbacks.WriteText
+			if strings.HasSuffix(how, "!") {
+				kind |= callbacks.Uncompressed
+			}
+			switch how[0] {
+			case 'm':
+				_, err := s.WriteMessage(callbacks.NewMessage(text, kind))
+				return err
+			case 'p':
+				if err := s.Write(text, kind|callbacks.NoFin); err != nil {
+					return err
+				}
+				return s.Write(text, callbacks.WriteContinuation)
+			}
+			return s.Write(text, kind)
+		}})})
+	p, _ := v.upgrade(t, "Sec-WebSocket-Extensions: permessage-deflate")
+	for _, c := range []struct {
+		order string
+		heads []byte
+	}{
+		{"w 511", []byte{0x81}}, {"w 512", []byte{0xC1}}, {"w! 5000", []byte{0x81}},
+		{"m 511", []byte{0x81}}, {"m 512", []byte{0xC1}}, {"m! 5000", []byte{0x81}},
+		{"p 5", []byte{0x41, 0x80}}, {"p! 5000", []byte{0x01, 0x80}},
+	} {
+		p.frame(ws.OpText, true, c.order)
+		for _, want := range c.heads {
+			head, err := p.r.Peek(1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if head[0] != want {
+				t.Errorf("%s: a frame begins with %#x, not %#x", c.order, head[0], want)
+			}
+			p.read()
 		}
 	}
 }
