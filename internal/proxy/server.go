@@ -39,7 +39,7 @@ const (
 )
 
 // errURL does not repeat the URL: it may have a password in it.
-var errURL = errors.New("proxy: the URL is not of the form http://user:password@host:port or socks5://...")
+var errURL = errors.New("proxy: the URL is not of the form http://user:password@host:port or socks5://host:port")
 
 // Parse reads a proxy's URL.
 func Parse(text string) (*Server, error) {

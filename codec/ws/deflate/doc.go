@@ -60,12 +60,12 @@
 // up after at most 32 KiB more. Its compressed length is for ws.Limits to bound,
 // and a Stream bounds what it holds.
 //
-// What a peer can make an Inflater work for a byte is 0.1 to 0.2 us: by zeros, of
-// which 1 KiB is a byte, and by blocks that describe Huffman codes and use none. The
-// first is bounded by the limit of the plaintext, the second only by that of the
-// compressed length: 16 MiB of it are seconds. So an Inflater has a Yield, by which
-// others get their turn behind each [Slice] of a long message, and its Work tells
-// what short ones have cost.
+// What a peer can make an Inflater work for a byte is up to 0.2 us by blocks that
+// describe Huffman codes and use none, and 2 us by zeros, of which a thousand are a
+// byte. The latter is bounded by the limit of the plaintext, the former only by that of
+// the compressed length: 16 MiB of it are seconds. So an Inflater has a Yield, by which
+// others get their turn behind each [Slice] of a long message, and its Work tells what
+// short ones have cost.
 //
 // Distances are not checked against the window that was agreed: a peer that refers
 // back further inside of one message is understood.

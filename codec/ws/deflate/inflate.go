@@ -38,6 +38,10 @@ const (
 	// as can take as long, when the worst are inflated.
 	streamCost = 16
 
+	// plainCost is how much plaintext counts as one byte of work: a thousand bytes of
+	// zeros are one on the wire, and take as long as eight others.
+	plainCost = 128
+
 	// firstOutput is how much room there is at least for the plaintext.
 	firstOutput = 512
 
@@ -46,8 +50,8 @@ const (
 
 // Slice is how many compressed bytes of a long message are inflated between two
 // calls of Inflater.Yield, and how many a message may have without any. A byte
-// takes up to 0.2 us, if it is one of zeros, or describes codes that are not used;
-// so others wait for less than 2 ms.
+// takes up to 0.2 us, if it describes codes that are not used, so others wait for less
+// than 2 ms; one of zeros up to 2 us, but then the limit of the plaintext is near.
 const Slice = 8 << 10
 
 // Inflater inflates messages of any number of sessions, one after the other. The
@@ -143,6 +147,7 @@ func (f *Inflater) read(dst []byte, start, room int, limit int64) ([]byte, error
 		}
 		n, err := f.r.Read(dst[len(dst):cap(dst)])
 		dst = dst[:len(dst)+n]
+		f.work += n / plainCost
 		switch {
 		case int64(len(dst)-start) > limit:
 			return dst, ws.ErrMessageTooBig

@@ -173,7 +173,7 @@ func TestLongMessagesYield(t *testing.T) {
 		if want := (len(payload) + len(marker+stop) - 1) / Slice; name != "stored" && all != want || all < want || all > 3*want {
 			t.Errorf("%s: %d yields for %d bytes", name, all, len(payload))
 		}
-		if work := f.Work(); work < len(payload) || work > len(payload)+2*streamCost || f.Work() != 0 {
+		if work, least := f.Work(), len(payload)+len(whole)/plainCost; work < least-10 || work > least+2*streamCost || f.Work() != 0 {
 			t.Errorf("%s: %d bytes of work for %d", name, work, len(payload))
 		}
 		var s Stream
@@ -205,12 +205,16 @@ func TestShortMessagesDoNotYield(t *testing.T) {
 	f := Inflater{Yield: func() bool { t.Error("a yield"); return true }}
 	payload := append(stored(noise(seeded(21), Slice-6)), 0)
 	inflate(t, &f, payload, Direction{}, nil)
-	if work := f.Work(); work != Slice+streamCost {
+	if work := f.Work(); work != Slice+streamCost+(Slice-6)/plainCost {
 		t.Errorf("%d bytes of work", work)
 	}
 	inflate(t, &f, append(bytes.Repeat([]byte("\x03\x00"), 10), 0), Direction{}, nil)
 	if work := f.Work(); work != 21+11*streamCost {
 		t.Errorf("%d bytes of work for ten final blocks", work)
+	}
+	inflate(t, &f, new(Compressor).Append(nil, make([]byte, 1<<20), true, Direction{}, nil), Direction{}, nil)
+	if work := f.Work(); work < 1<<20/plainCost {
+		t.Errorf("%d bytes of work for a bomb", work)
 	}
 }
 
