@@ -1,5 +1,5 @@
 // Package penstock holds no code. Users import engine and callbacks, and a
-// codec only to name a status code:
+// codec for what is its own, such as a header field or the settings of compression:
 //
 //	engine     Config, Vhost, Engine, Connect: the front door
 //	callbacks  Reason, Session, Callback, Protocol: what a program implements

@@ -9,7 +9,8 @@ type Outcome uint8
 const (
 	// Refused: nothing of it was sent; the error says why.
 	Refused Outcome = iota
-	// Sent: it is on its way, with nothing in front of it.
+	// Sent: it is on its way, with nothing in front of it that the socket has refused;
+	// it leaves when the callback returns, or earlier.
 	Sent
 	// Queued: it waits behind others that the socket has not taken yet.
 	Queued

@@ -62,10 +62,10 @@ type Protocol struct {
 	// takes https without TLS too, since that may end at a proxy. Empty takes every
 	// origin.
 	Origins []string
-	// SendQueue is how many bytes may wait to be sent on one WebSocket or raw session; 0
-	// leaves it to the engine's limits, a negative value is no limit. From a quarter of
-	// it on, if that is less than the engine's SendHigh, the session is treated as
-	// Limits.SendHigh says. A published message counts before compression, and with 48
+	// SendQueue is how many bytes may wait to be sent on one WebSocket or raw session, and
+	// so also the longest message that can be sent or published to it; 0 leaves it to the
+	// engine's limits, a negative value is no limit. From a quarter of it on, if that is
+	// less than the engine's SendHigh, the session is treated as Limits.SendHigh says. A published message counts before compression, and with 48
 	// bytes more for as long as it waits beyond that mark.
 	SendQueue int
 	// Overflow is what becomes of a message that SendQueue, or the engine's, has no

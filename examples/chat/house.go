@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock-go/penstock/callbacks"
-	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/codec/ws"
 )
 
@@ -59,7 +58,7 @@ func (h *house) callback(s callbacks.Session, m *member, r callbacks.Reason, in 
 			return s.Respond(200, "text/html; charset=utf-8", page)
 		}
 	case callbacks.FilterProtocolConnection:
-		return m.ask(s.Request())
+		return m.ask(s)
 	case callbacks.Established:
 		return h.join(s, m)
 	case callbacks.Receive:
@@ -71,15 +70,15 @@ func (h *house) callback(s callbacks.Session, m *member, r callbacks.Reason, in 
 }
 
 // ask looks at who wants to go where.
-func (m *member) ask(q *http1.Request) error {
-	values, err := url.ParseQuery(string(q.Query()))
+func (m *member) ask(s callbacks.Session) error {
+	values, err := url.ParseQuery(string(s.Request().Query()))
 	if err != nil {
-		return http1.NewError(400, "the query is malformed")
+		return s.Respond(400, "text/plain", []byte("the query is malformed\n"))
 	}
 	m.room, m.name = strings.TrimSpace(values.Get("room")), strings.TrimSpace(values.Get("name"))
 	for _, name := range []string{m.room, m.name} {
 		if n := utf8.RuneCountInString(name); n == 0 || n > longestName || !utf8.ValidString(name) {
-			return http1.NewError(400, "a room and a name are needed, of 32 characters at most")
+			return s.Respond(400, "text/plain", []byte("a room and a name are needed, of 32 characters at most\n"))
 		}
 	}
 	return nil
