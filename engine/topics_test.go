@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -322,19 +323,20 @@ func TestPublishAllocatesNothing(t *testing.T) {
 
 // TestEnginePublishKeepsItsPlace in front of what a session publishes behind it.
 func TestEnginePublishKeepsItsPlace(t *testing.T) {
-	var v *server
-	v = start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
+	var running atomic.Pointer[server]
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Callback: func(s callbacks.Session, r callbacks.Reason, in []byte) error {
 		switch r {
 		case callbacks.Established:
 			return s.Subscribe("t")
 		case callbacks.Receive:
-			if err := v.Publish("t", callbacks.NewMessage([]byte("engine"), callbacks.WriteText)); err != nil {
+			if err := running.Load().Publish("t", callbacks.NewMessage([]byte("engine"), callbacks.WriteText)); err != nil {
 				return err
 			}
 			return s.Publish("t", callbacks.NewMessage([]byte("session"), callbacks.WriteText))
 		}
 		return nil
 	}})})
+	running.Store(v)
 	p, _ := v.upgrade(t)
 	for range 10 {
 		p.frame(ws.OpText, true, "go").wantFrames("1 engine", "1 session")
