@@ -275,4 +275,4 @@ func goldenRequest(s callbacks.Session, path string) error {
 }
 
 // goldenStep is 1 to cut everywhere; slower builds take every seventh offset.
-var goldenStep = map[bool]int{false: 1, true: 7}[invariant.Enabled || simCount < 400]
+var goldenStep = map[bool]int{false: 1, true: 7}[invariant.Enabled || simCount < 240]

@@ -3,4 +3,4 @@
 package engine
 
 // simCount is how many seeds of each simulation are run.
-const simCount = 400
+const simCount = 240

@@ -3,4 +3,4 @@
 package engine
 
 // simCount is how many seeds of each simulation are run.
-const simCount = 100
+const simCount = 60
