@@ -93,7 +93,7 @@ func knowsDeflate(t *testing.T, folder string) bool {
 	p := start(t, folder, "-h")
 	_ = p.wait() // flag.ErrHelp
 	help := p.out.String()
-	return strings.Contains(help, "-deflate") && !strings.Contains(help, "not yet")
+	return strings.Contains(help, "-deflate")
 }
 
 // connect makes a connection with the program on which no HTTP was said.
@@ -201,11 +201,8 @@ func withDeflate() []tcase { return append(compression(), beyondCompression()...
 // modes are those that run.
 func modes(t *testing.T, folder string) []mode {
 	t.Helper()
-	all := []mode{{}, {tls: true}}
-	if !knowsDeflate(t, folder) {
-		return all
-	}
-	all = append(all, mode{deflate: true}, mode{tls: true, deflate: true})
+	needsDeflate(t, folder)
+	all := []mode{{}, {tls: true}, {deflate: true}, {tls: true, deflate: true}}
 	if full() {
 		all = append(all, mode{deflate: true, negotiated: true}, mode{tls: true, deflate: true, negotiated: true})
 	}
