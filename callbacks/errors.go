@@ -33,6 +33,9 @@ var ErrSendQueueFull = errors.New("callbacks: the send queue is full")
 // none.
 var ErrFragment = errors.New("callbacks: the write does not continue the message being sent")
 
+// ErrBusy is the answer to Go when all workers are busy and no more work may wait.
+var ErrBusy = errors.New("callbacks: the workers are busy")
+
 // ErrTooLong is the answer to a Write that is longer than its frame or response
 // may be: a ping or pong over 125 bytes, or a body beyond its Content-Length.
 var ErrTooLong = errors.New("callbacks: the write is too long")

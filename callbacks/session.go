@@ -66,6 +66,13 @@ type Session interface {
 	// WriteMessage is Send of a message that was prepared, and perhaps compressed, once
 	// for many sessions. ErrKind if m is none that can be sent.
 	WriteMessage(m *Message) (Outcome, error)
+	// Go runs work on one of the engine's workers, a goroutine on which it may block, and
+	// then done on the session's loop; done may be nil. An error of done has the effect
+	// of one from a callback, a panic of work too. If the session ends meanwhile, or the
+	// request that was in hand, done is not called. Whoever answers a request in done
+	// says Hold. ErrBusy if there is no room for it (the engine's Limits.Workers and
+	// WorkQueue).
+	Go(work func(), done func(s Session) error) error
 	// RequestWriteable asks for one ServerWriteable, ClientWriteable,
 	// HTTPWriteable or RawWriteable when the send queue is short enough to take
 	// more. Asking again before it comes changes nothing.
@@ -174,6 +181,18 @@ type Session interface {
 	// AddHeaders to the 101, or in ClientAppendHandshakeHeader to the request.
 	// ErrHeader refuses malformed ones and those that the engine writes.
 	AddHeader(name, value string) error
+	// AddTrailer adds a field behind the body of a response that is chunked, any time
+	// before WriteHTTPFinal; behind another it is not sent (RFC 9112 7.1.2). ErrHeader
+	// refuses malformed ones, and those that have no place there (RFC 9110 6.5.1).
+	AddTrailer(name, value string) error
+	// Trailer is what came behind the request's body if that was chunked, from
+	// HTTPBodyCompletion on until the transaction ends; nil if nothing did.
+	Trailer() *http1.Header
+	// Interim sends a response with a status of 100 or 102 to 199 in front of the
+	// answer, any number of times; 103 (Early Hints) is of use with Link fields (RFC
+	// 8297). 100 is sent by the engine when it is time. To a client of HTTP/1.0 nothing
+	// is sent. ErrAnswered if the answer has begun.
+	Interim(status int, fields ...http1.Field) error
 	// Respond answers the request: contentType may be "", body is copied. HEAD,
 	// 204 and 304 send no body. ErrAnswered if there is an answer.
 	Respond(status int, contentType string, body []byte) error

@@ -246,6 +246,32 @@ func (s *session) AddHeader(name, value string) error {
 	return callbacks.ErrRole
 }
 
+func (s *session) AddTrailer(name, value string) error {
+	h, err := s.inHand()
+	switch {
+	case err != nil:
+		return err
+	case h.flags&httpDone != 0:
+		return callbacks.ErrAnswered
+	}
+	return h.addTrailer(name, value)
+}
+
+func (s *session) Trailer() *http1.Header {
+	if h, ok := s.role.(*httpRole); ok && h.req != nil && h.phase == phaseAnswer && !h.req.Framing().Empty() {
+		return h.body.Trailer()
+	}
+	return nil
+}
+
+func (s *session) Interim(status int, fields ...http1.Field) error {
+	h, err := s.inHand()
+	if err != nil {
+		return err
+	}
+	return h.interim(s, status, fields)
+}
+
 func (s *session) Respond(status int, contentType string, body []byte) error {
 	h, err := s.inHand()
 	if err != nil {

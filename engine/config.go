@@ -70,24 +70,6 @@ type Vhost struct {
 	Delay bool
 }
 
-// Mount sends requests for a path, and all below it, somewhere. Callback and
-// Redirect make one.
-type Mount struct {
-	path     string
-	protocol string
-	status   int
-	location string
-}
-
-// Callback mounts a protocol: its Callback gets the requests, with the path behind
-// the mount point, and WebSockets that ask for no subprotocol.
-func Callback(path, protocol string) Mount { return Mount{path: path, protocol: protocol} }
-
-// Redirect mounts a redirect with the status (301, 302, 307 or 308) to location.
-func Redirect(path string, status int, location string) Mount {
-	return Mount{path: path, status: status, location: location}
-}
-
 // ErrConfig is in every error of New.
 var ErrConfig = errors.New("engine: bad configuration")
 
@@ -174,21 +156,19 @@ func (v *Vhost) check() error {
 }
 
 func (v *Vhost) checkMounts(names map[string]bool) error {
-	for _, m := range v.Mounts {
-		switch {
-		case !strings.HasPrefix(m.path, "/"):
-			return configErrorf("mount point %q does not begin with a slash", m.path)
-		case m.status == 0 && !names[m.protocol]:
-			return configErrorf("mount %q names no protocol: %q", m.path, m.protocol)
-		case m.status != 0 && (!redirects(m.status) || !http1.ValidValue(m.location)):
-			return configErrorf("redirect %q: %d %q", m.path, m.status, m.location)
+	paths := map[string]bool{}
+	for i := range v.Mounts {
+		m := &v.Mounts[i]
+		if err := m.check(names); err != nil {
+			return err
 		}
+		path := strings.TrimRight(m.path, "/")
+		if paths[path] {
+			return configErrorf("two mounts at %q", m.path)
+		}
+		paths[path] = true
 	}
 	return nil
-}
-
-func redirects(status int) bool {
-	return status == 301 || status == 302 || status == 307 || status == 308
 }
 
 // splitListen takes a listen address apart.

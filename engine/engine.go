@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/internal/handshakes"
+	"github.com/penstock-go/penstock/internal/workers"
 	"github.com/penstock-go/penstock/reactor"
 )
 
@@ -34,7 +35,8 @@ type Engine struct {
 	refusing   atomic.Int32 // connections that are being told 503
 	tx         sync.Map     // sendLimits to *reactor.WriteLimits
 	gate       *handshakes.Gate
-	steps      workers
+	steps      stepper
+	workers    *workers.Pool // for what may block
 
 	broker     Broker
 	audiences  *audiences
@@ -54,8 +56,8 @@ type Engine struct {
 	ended     chan struct{}   // closed when Run returns
 }
 
-// workers run what must not keep a loop waiting: a handshakes.Pool.
-type workers interface {
+// stepper runs the steps of TLS handshakes: a handshakes.Pool.
+type stepper interface {
 	Begin(j handshakes.Job)
 	Continue(j handshakes.Job)
 	Running() int
@@ -102,6 +104,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e.gate = handshakes.NewGate(e.limits.TLSHandshakes, e.limits.TLSHandshakesPerIP)
 	e.steps = handshakes.NewPool(e.limits.TLSHandshakeSteps)
+	e.workers = workers.New(e.limits.Workers, e.limits.WorkQueue)
 	return e, nil
 }
 
@@ -206,6 +209,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	err = errors.Join(err, r.Stop())
 	e.endWaiting()
 	e.steps.Wait()
+	err = errors.Join(err, e.endWork())
 	e.stopWatching()
 	e.destroyProtocols()
 	e.stopBroker()
@@ -236,16 +240,35 @@ func (e *Engine) over() {
 // ErrDrain is what Run returns when sessions had to be cut off.
 var ErrDrain = errors.New("engine: not every session had ended when time was up")
 
+// ErrWork is what Run returns when work of the program's, a handler's or Session.Go's,
+// had not come to its end when time was up. Its goroutines are left.
+var ErrWork = errors.New("engine: not every worker had ended when time was up")
+
+// endWork waits for the program's work, whose sessions have ended: as long again as
+// those were given.
+func (e *Engine) endWork() error {
+	ctx, cancel := e.time()
+	defer cancel()
+	if e.workers.Wait(ctx) != nil {
+		return ErrWork
+	}
+	return nil
+}
+
+// time is how long Run may take to end something: Shutdown's, or its own.
+func (e *Engine) time() (context.Context, context.CancelFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.until != nil {
+		return e.until, func() {}
+	}
+	return context.WithTimeout(context.Background(), e.limits.DrainTimeout)
+}
+
 // drain lets the sessions end.
 func (e *Engine) drain(r *reactor.Reactor) error {
-	e.mu.Lock()
-	ctx := e.until
-	e.mu.Unlock()
-	if ctx == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.Background(), e.limits.DrainTimeout)
-		defer cancel()
-	}
+	ctx, cancel := e.time()
+	defer cancel()
 	if r.Drain(ctx, func(l *reactor.Loop) { l.Shared.(*loop).goodbye() }) != nil {
 		return ErrDrain
 	}

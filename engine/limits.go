@@ -58,6 +58,13 @@ type Limits struct {
 	// Default 1024.
 	Topics int
 
+	// Workers is how many goroutines may run what blocks: handlers of net/http, Session.Go,
+	// what reads files. They are there only while there is work. Default 1024.
+	Workers int
+	// WorkQueue is how much such work may wait for a worker: a request for which there is
+	// no room is answered with 503, Session.Go with callbacks.ErrBusy. Default 16 x Workers.
+	WorkQueue int
+
 	// HeaderTimeout is how long a request's head may take from the connection or
 	// its first byte; 408. Default 15 s.
 	HeaderTimeout time.Duration
@@ -128,6 +135,8 @@ func (l Limits) withDefaults() Limits {
 	length(&l.SendQueue, 16<<20)
 	length(&l.SendHigh, 256<<10)
 	length(&l.Topics, 1024)
+	length(&l.Workers, 1024)
+	length(&l.WorkQueue, 16*min(l.Workers, 1<<20))
 	duration(&l.HeaderTimeout, 15*time.Second)
 	duration(&l.BodyTimeout, 20*time.Second)
 	duration(&l.IdleTimeout, 60*time.Second)

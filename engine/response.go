@@ -39,15 +39,57 @@ func checkField(name, value string) error {
 	return nil
 }
 
+// addTrailer keeps a field for the end of a chunked response.
+func (h *httpRole) addTrailer(name, value string) error {
+	if !http1.ValidTrailer(name) || !http1.ValidValue(value) {
+		return callbacks.ErrHeader
+	}
+	h.behind = http1.AppendField(h.behind, name, value)
+	return nil
+}
+
+// interim sends a response that is not the answer (RFC 9110 15.2). A client of
+// HTTP/1.0 has never heard of such.
+func (h *httpRole) interim(s *session, status int, fields []http1.Field) error {
+	switch {
+	case h.flags&httpStarted != 0 || h.raw != nil:
+		return callbacks.ErrAnswered
+	case status < 100 || status > 199 || status == 101:
+		return http1.NewError(500, "an interim response's status is 100 or 102 to 199")
+	case h.req.Minor() == 0:
+		return nil
+	}
+	n := headRoom
+	for _, f := range fields {
+		if err := checkField(f.Name, f.Value); err != nil {
+			return err
+		}
+		n += len(f.Name) + len(f.Value) + len(": \r\n")
+	}
+	if err := s.room(n); err != nil {
+		return err
+	}
+	if status == 100 {
+		h.flags &^= httpAwaited
+	}
+	b := http1.AppendStatusLine(s.begin(), status)
+	for _, f := range fields {
+		b = http1.AppendField(b, f.Name, f.Value)
+	}
+	s.commit(http1.AppendEnd(b))
+	return nil
+}
+
 // respond sends a whole response.
 func (h *httpRole) respond(s *session, status int, contentType string, body []byte) error {
 	if err := h.mayStart(s, status, contentType); err != nil {
 		return err
 	}
-	if err := s.room(len(body) + len(h.extra) + headRoom); err != nil {
+	if err := s.room(len(body) + h.headRoom()); err != nil {
 		return err
 	}
 	b := h.appendHead(s, status, contentType, int64(len(body)))
+	h.sent = int64(len(body))
 	switch {
 	case h.flags&httpBodyless != 0:
 		s.commit(b)
@@ -62,6 +104,15 @@ func (h *httpRole) respond(s *session, status int, contentType string, body []by
 
 // headRoom is more than a response's head takes without the program's fields.
 const headRoom = 512
+
+// headRoom is more than the response's head takes.
+func (h *httpRole) headRoom() int {
+	n := len(h.extra) + headRoom
+	if h.mount != nil {
+		n += len(h.mount.fields)
+	}
+	return n
+}
 
 // status answers with a status and its phrase, and what fields the program added.
 func (h *httpRole) status(s *session, status int) {
@@ -78,7 +129,7 @@ func (h *httpRole) start(s *session, status int, contentType string, length int6
 	if err := h.mayStart(s, status, contentType); err != nil {
 		return err
 	}
-	if err := s.room(len(h.extra) + headRoom); err != nil {
+	if err := s.room(h.headRoom()); err != nil {
 		return err
 	}
 	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
@@ -95,7 +146,7 @@ func (h *httpRole) mayStart(s *session, status int, contentType string) error {
 	switch {
 	case h.flags&httpStarted != 0 || h.raw != nil:
 		return callbacks.ErrAnswered
-	case status < 200 || status > 599:
+	case status < 200 || status > 599: // 1xx is for interim
 		return http1.NewError(500, "a response's status is 200 to 599")
 	case !http1.ValidValue(contentType):
 		return callbacks.ErrHeader
@@ -107,11 +158,13 @@ func (h *httpRole) mayStart(s *session, status int, contentType string) error {
 // has gone wrong so far that there is none, the answer is that of HTTP/1.1.
 func (h *httpRole) appendHead(s *session, status int, contentType string, length int64) []byte {
 	h.flags |= httpStarted
-	h.left = length
+	h.left, h.answer = length, status
 	b := s.begin()
 	h.head, h.epoch = len(b), s.l.cork.epoch
 	b = http1.AppendStatusLine(b, status)
-	b = s.l.appendDate(b)
+	if h.flags&httpDated == 0 {
+		b = s.l.appendDate(b)
+	}
 	if server := s.l.e.cfg.ServerString; server != "" {
 		b = http1.AppendField(b, "Server", server)
 	}
@@ -123,6 +176,9 @@ func (h *httpRole) appendHead(s *session, status int, contentType string, length
 	}
 	b = h.appendFraming(b, status, length)
 	b = h.appendConnection(b)
+	if h.mount != nil {
+		b = append(b, h.mount.fields...)
+	}
 	b = append(b, h.extra...)
 	return http1.AppendEnd(b)
 }
@@ -205,7 +261,7 @@ func (h *httpRole) skip(s *session, p []byte, final bool) error {
 }
 
 func (h *httpRole) writeChunk(s *session, p []byte, final bool) error {
-	if err := s.room(len(p) + headRoom); err != nil {
+	if err := s.room(len(p) + len(h.behind) + headRoom); err != nil {
 		return err
 	}
 	if len(p) >= largeWrite {
@@ -214,8 +270,9 @@ func (h *httpRole) writeChunk(s *session, p []byte, final bool) error {
 	} else if len(p) > 0 {
 		s.commit(http1.AppendChunk(s.begin(), p))
 	}
+	h.sent += int64(len(p))
 	if final {
-		s.commit(http1.AppendLastChunk(s.begin()))
+		s.commit(http1.AppendEnd(append(append(s.begin(), "0\r\n"...), h.behind...)))
 		h.finish(s)
 	}
 	return nil
@@ -231,6 +288,7 @@ func (h *httpRole) writeCounted(s *session, p []byte, final bool) error {
 		return err
 	}
 	s.appendBytes(p)
+	h.sent += int64(len(p))
 	if h.left >= 0 {
 		h.left -= int64(len(p))
 	}

@@ -28,7 +28,7 @@ const (
 
 // httpFlag is a set of facts about an HTTP connection; those of one transaction
 // are cleared with it.
-type httpFlag uint16
+type httpFlag uint32
 
 const (
 	httpServed   httpFlag = 1 << iota // the connection has had a request
@@ -43,6 +43,8 @@ const (
 	httpCalling                       // inside a callback of the transaction
 	httpOffered                       // HTTP has been raised: the program hears of the body
 	httpLast                          // the client has sent FIN: no request follows
+	httpLazy                          // a service says when it wants the body
+	httpDated                         // a service has added a Date of its own
 
 	httpLasting = httpServed
 )
@@ -53,15 +55,21 @@ type httpRole struct {
 	req    *http1.Request // of the transaction in hand
 	own    *http1.Request // where it lives once its buffer is gone, or while it is incomplete
 	body   http1.Body
-	extra  []byte // fields the program added to the response
+	mount  *mount    // that the request is for, nil if it is for none
+	work   answering // nil if the program's callbacks answer, or nothing is left to do
+	extra  []byte    // fields the program added to the response
+	behind []byte    // and to its trailers
 	raw    *rawResponse
 	up     *upgrading // nil if it is no upgrade
 	left   int64      // of the response's body; negative if not known
 	taken  int64      // of the request's body
+	sent   int64      // of the response's body, before chunking
 	since  int64      // when the head in hand began to arrive, or the wait for one
+	begun  int64      // when the request's head was complete
 	head   int        // where the response begins in the cork
 	epoch  uint32     // ... while the cork has not been flushed since
 	number uint32     // of the transaction, for Handles
+	answer int        // the response's status, 0 before it
 	phase  httpPhase
 	flags  httpFlag
 }
@@ -116,6 +124,7 @@ func (h *httpRole) begin(s *session) {
 		return
 	}
 	s.vh = v
+	h.mount, h.begun = v.mounted(req.Path()), s.l.r.Now()
 	if req.KeepAlive() && !s.l.draining {
 		h.flags |= httpReusable
 	}
@@ -123,11 +132,11 @@ func (h *httpRole) begin(s *session) {
 		h.flags |= httpAwaited
 	}
 	framing := req.Framing()
-	if framing.Kind == http1.ContentLength && framing.Length > s.l.e.limits.Body {
+	if framing.Kind == http1.ContentLength && framing.Length > h.mount.bodyMost(&s.l.e.limits) {
 		h.refuse(s, errBodyTooLong, 413)
 		return
 	}
-	h.taken, h.left = 0, 0
+	h.taken, h.left, h.sent, h.answer = 0, 0, 0, 0
 	h.number++
 	h.phase = phaseAnswer
 	if !framing.Empty() {
@@ -135,7 +144,7 @@ func (h *httpRole) begin(s *session) {
 		h.phase = phaseBody
 	}
 	h.flags |= httpCalling
-	if _, ok := req.Upgrade(); ok && req.Header().HasToken("Upgrade", "websocket") {
+	if h.wantsWebSocket() {
 		if h.upgrade(s) {
 			return // h is not the session's role any more
 		}
@@ -164,28 +173,37 @@ func (h *httpRole) serve(s *session) {
 	if !h.ask(s, callbacks.FilterHTTPConnection, path, 403) {
 		return
 	}
-	m, rest := s.vh.mounted(path)
-	s.proto = s.vh.first()
-	if m != nil && m.status == 0 {
-		s.proto = m.protocol
-	}
+	s.proto = h.protocol(s)
 	if !h.ask(s, callbacks.HTTPBindProtocol, nil, 500) || !h.ask(s, callbacks.CheckAccessRights, path, 401) {
 		return
 	}
-	if m != nil && m.status != 0 {
-		h.redirect(s, m)
+	h.flags |= httpOffered
+	path = h.mount.behind(path)
+	if svc := h.mount.service(); svc != nil {
+		h.work = svc.serve(h, s, path)
 		return
 	}
-	h.flags |= httpOffered
-	h.called(s, s.tell(callbacks.HTTP, rest))
+	h.called(s, s.tell(callbacks.HTTP, path))
 	if s.state == stateOpen && h.phase == phaseAnswer && h.flags&httpDone == 0 && expectsCompletion(h.req) {
 		h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
 	}
 }
 
-func (h *httpRole) redirect(s *session, m *mount) {
-	_ = h.addHeader("Location", m.location)
-	h.called(s, h.respond(s, m.status, "", nil))
+// wantsWebSocket tells whether the engine is asked for an upgrade.
+func (h *httpRole) wantsWebSocket() bool {
+	if _, ok := h.req.Upgrade(); !ok || !h.req.Header().HasToken("Upgrade", "websocket") {
+		return false
+	}
+	svc := h.mount.service()
+	return svc == nil || !svc.upgrades()
+}
+
+// protocol is what the request's transaction is bound to.
+func (h *httpRole) protocol(s *session) *callbacks.Protocol {
+	if h.mount != nil {
+		return h.mount.protocol
+	}
+	return s.vh.first()
 }
 
 // ask raises a reason that may refuse the request: by an error, which is answered
@@ -241,7 +259,7 @@ func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
 		return n, nil
 	}
 	h.taken += int64(len(data))
-	if h.taken > s.l.e.limits.Body {
+	if h.taken > h.mount.bodyMost(&s.l.e.limits) {
 		h.refuse(s, errBodyTooLong, 413)
 		return n, nil
 	}
@@ -251,9 +269,7 @@ func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
 	}
 	if done && s.state == stateOpen {
 		h.phase = phaseAnswer
-		if h.wantsBody() {
-			h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
-		}
+		h.bodyEnd(s)
 	}
 	h.flags &^= httpCalling
 	h.proceed(s)
@@ -263,13 +279,28 @@ func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
 func (h *httpRole) wantsBody() bool { return h.flags&(httpDone|httpOffered) == httpOffered }
 
 func (h *httpRole) bodyPiece(s *session, data []byte) {
-	if h.wantsBody() {
+	switch {
+	case !h.wantsBody():
+	case h.work != nil:
+		h.work.body(h, s, data)
+		return
+	case h.mount.service() == nil:
 		h.called(s, s.lend(callbacks.HTTPBody, data))
 		return
 	}
 	// The answer is complete, or was given before HTTP: nobody wants the rest.
 	if h.taken > drainMost {
 		s.shut(nil)
+	}
+}
+
+func (h *httpRole) bodyEnd(s *session) {
+	switch {
+	case !h.wantsBody():
+	case h.work != nil:
+		h.work.bodyEnd(h, s)
+	case h.mount.service() == nil:
+		h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
 	}
 }
 
@@ -296,6 +327,8 @@ func (h *httpRole) wantBody(s *session) {
 	switch {
 	case h.flags&(httpAwaited|httpDone) == httpAwaited|httpDone:
 		s.shut(nil) // answered without it: the client will not send it
+		return
+	case h.flags&(httpAwaited|httpLazy) == httpAwaited|httpLazy:
 		return
 	case h.flags&httpAwaited != 0:
 		h.sendContinue(s)
@@ -345,14 +378,17 @@ func (h *httpRole) drop(s *session) {
 	if h.up != nil {
 		h.unbind(s)
 	} else if s.proto != nil {
+		if h.work != nil {
+			h.work.dropped(s)
+		}
 		_ = s.tell(callbacks.HTTPDropProtocol, nil)
 	}
-	h.req = nil
+	h.req, h.work = nil, nil
 	if h.own != nil {
 		s.l.giveRequest(h.own)
 		h.own = nil
 	}
-	h.extra, h.raw = h.extra[:0], nil
+	h.extra, h.behind, h.raw = h.extra[:0], h.behind[:0], nil
 	h.flags &= httpLasting | httpReusable
 	s.proto = nil
 }
@@ -382,7 +418,7 @@ func (h *httpRole) takeBack(s *session) bool {
 	}
 	k.buf = k.buf[:h.head]
 	h.flags &^= httpStarted | httpChunked | httpBodyless | httpRaw
-	h.extra, h.raw = h.extra[:0], nil
+	h.extra, h.behind, h.raw = h.extra[:0], h.behind[:0], nil
 	return true
 }
 
@@ -431,6 +467,8 @@ func (h *httpRole) eof(s *session) {
 		h.flags |= httpLast
 		if h.up != nil { // but it cannot want a WebSocket any more
 			s.shut(io.ErrUnexpectedEOF)
+		} else if h.work != nil {
+			h.work.left(h, s)
 		}
 	}
 }
@@ -440,7 +478,11 @@ func (h *httpRole) writeable(s *session) {
 		return
 	}
 	h.flags |= httpCalling
-	h.called(s, s.tell(callbacks.HTTPWriteable, nil))
+	if h.work != nil {
+		h.work.writeable(h, s)
+	} else {
+		h.called(s, s.tell(callbacks.HTTPWriteable, nil))
+	}
 	h.flags &^= httpCalling
 	if h.phase == phaseAnswer && h.flags&httpDone != 0 {
 		h.proceed(s)

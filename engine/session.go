@@ -34,6 +34,7 @@ const (
 	pauseAnswer                    // a request waits for its answer
 	pauseInflate                   // what has come compressed waits for its turn
 	pausePublish                   // what it has published waits to be delivered
+	pauseService                   // what answers its request cannot take more of the body
 )
 
 // Facts about a session.

@@ -123,12 +123,12 @@ const tlsShare = 4
 // lateWorkers make every step of a handshake take its time. Without that a step
 // would be done before the next event, or be done in the middle of one.
 type lateWorkers struct {
-	workers
+	stepper
 	rng *rand.Rand // the network's goroutine asks for steps, nobody else
 }
 
-func (l lateWorkers) Begin(j handshakes.Job)    { l.workers.Begin(l.later(j)) }
-func (l lateWorkers) Continue(j handshakes.Job) { l.workers.Continue(l.later(j)) }
+func (l lateWorkers) Begin(j handshakes.Job)    { l.stepper.Begin(l.later(j)) }
+func (l lateWorkers) Continue(j handshakes.Job) { l.stepper.Continue(l.later(j)) }
 
 func (l lateWorkers) later(j handshakes.Job) handshakes.Job {
 	return lateJob{j, time.Duration(1 + l.rng.IntN(1<<l.rng.IntN(20)))}

@@ -45,10 +45,6 @@ func (h *httpRole) upgrade(s *session) bool {
 		h.refuse(s, err, 400)
 		return false
 	}
-	if m, _ := s.vh.mounted(h.req.Path()); m != nil && m.status != 0 {
-		h.redirect(s, m)
-		return false
-	}
 	if !s.admitWebSocket() {
 		_ = h.addHeader("Retry-After", strconv.Itoa(int(tooManyWait/time.Second)))
 		h.refuse(s, errTooMany, 429)
@@ -206,10 +202,7 @@ func (h *httpRole) wsProtocol(s *session, name string) *callbacks.Protocol {
 	if name != "" {
 		return s.vh.protocol(name)
 	}
-	if m, _ := s.vh.mounted(h.req.Path()); m != nil && m.protocol != nil {
-		return m.protocol
-	}
-	return s.vh.first()
+	return h.protocol(s)
 }
 
 func (h *httpRole) filter(s *session) bool {

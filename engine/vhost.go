@@ -16,15 +16,10 @@ type vhost struct {
 	protocols []*callbacks.Protocol
 	names     []string // of the protocols, for subprotocol selection
 	origins   map[*callbacks.Protocol]*origins
-	mounts    []mount // longest path first
+	mounts    []*mount // longest path first
 	raw       *callbacks.Protocol
 	tls       *serverTLS  // nil without
 	clientTLS *tls.Config // what a client without a tls.Config of its own has
-}
-
-type mount struct {
-	Mount
-	protocol *callbacks.Protocol
 }
 
 func newVhost(cfg Vhost) (v *vhost, err error) {
@@ -45,10 +40,9 @@ func newVhost(cfg Vhost) (v *vhost, err error) {
 		}
 	}
 	for _, m := range cfg.Mounts {
-		m.path = strings.TrimRight(m.path, "/")
-		v.mounts = append(v.mounts, mount{m, v.protocol(m.protocol)})
+		v.mounts = append(v.mounts, newMount(m, v))
 	}
-	slices.SortStableFunc(v.mounts, func(a, b mount) int { return len(b.path) - len(a.path) })
+	slices.SortStableFunc(v.mounts, func(a, b *mount) int { return len(b.path) - len(a.path) })
 	if cfg.RawProtocol != "" {
 		v.raw = v.protocol(cfg.RawProtocol)
 	}
@@ -73,18 +67,6 @@ func (v *vhost) protocol(name string) *callbacks.Protocol {
 
 // first is the protocol that gets what belongs to no other.
 func (v *vhost) first() *callbacks.Protocol { return v.protocols[0] }
-
-// mounted finds where path leads and what is left of it, or nil.
-func (v *vhost) mounted(path []byte) (*mount, []byte) {
-	for i := range v.mounts {
-		m := &v.mounts[i]
-		if len(path) >= len(m.path) && string(path[:len(m.path)]) == m.path &&
-			(len(path) == len(m.path) || path[len(m.path)] == '/') {
-			return m, path[len(m.path):]
-		}
-	}
-	return nil, path
-}
 
 // port is the vhosts that share a listening socket; the first is the default.
 type port struct {

@@ -74,8 +74,12 @@ type Session struct {
 	Subprotocol string
 	// Responses are the answers; more than one cannot be.
 	Responses []Response
-	// Header are the fields that were added.
-	Header []http1.Field
+	// Header are the fields that were added, Trailers those of AddTrailer.
+	Header, Trailers []http1.Field
+	// Interims are the statuses of Interim.
+	Interims []int
+	// Received is what Trailer returns.
+	Received *http1.Header
 	// Timer is the last SetTimer; negative if there is none.
 	Timer time.Duration
 	// WantsWriteable, Paused and Held say what was asked for.
@@ -171,6 +175,36 @@ func (s *Session) AddHeader(name, value string) error {
 		return callbacks.ErrHeader
 	}
 	s.Header = append(s.Header, http1.Field{Name: name, Value: value})
+	return nil
+}
+
+// AddTrailer notes the field, or refuses one that has no place in a trailer.
+func (s *Session) AddTrailer(name, value string) error {
+	if !http1.ValidTrailer(name) || !http1.ValidValue(value) {
+		return callbacks.ErrHeader
+	}
+	s.Trailers = append(s.Trailers, http1.Field{Name: name, Value: value})
+	return nil
+}
+
+// Trailer returns Received.
+func (s *Session) Trailer() *http1.Header { return s.Received }
+
+// Interim notes the status, or refuses what comes behind an answer.
+func (s *Session) Interim(status int, _ ...http1.Field) error {
+	if len(s.Responses) > 0 {
+		return callbacks.ErrAnswered
+	}
+	s.Interims = append(s.Interims, status)
+	return nil
+}
+
+// Go runs work, and then done, before it returns. What done returns is lost.
+func (s *Session) Go(work func(), done func(callbacks.Session) error) error {
+	work()
+	if done != nil {
+		_ = done(s)
+	}
 	return nil
 }
 

@@ -39,6 +39,13 @@ func (t *trailer) add(p []byte, lim trailerLimits) (over bool, err error) {
 	return false, nil
 }
 
+// ValidTrailer reports whether name may be that of a trailer field: it is a token and
+// none of those that decide about framing, routing, authentication, request modifiers,
+// response control or the content's form (RFC 9110 6.5.1).
+func ValidTrailer(name string) bool {
+	return ValidName(name) && !forbiddenInTrailer([]byte(name))
+}
+
 // forbiddenInTrailer knows the fields that decide about framing, routing,
 // authentication, request modifiers, response control or the content's form,
 // RFC 9110 6.5.1. A field that a recipient must have before the body is of no

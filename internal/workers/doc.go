@@ -1,0 +1,9 @@
+// Package workers runs what may block, and so must not run on an event loop, on a
+// bounded number of goroutines with a bounded queue in front.
+//
+//	loop ── Begin ──> queue ──> Job.Run, on one of at most N goroutines
+//	          │ false: both are full
+//
+// A job at rest in the queue costs its pointer. Goroutines start when there are jobs
+// and end when there are none left: a pool that nobody uses is memory only.
+package workers
