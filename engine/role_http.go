@@ -2,8 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"errors"
-	"io"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
@@ -73,10 +71,6 @@ type httpRole struct {
 	phase  httpPhase
 	flags  httpFlag
 }
-
-// drainMost is how much of a body that nobody wants is read, to keep the
-// connection; a longer one costs the client the connection.
-const drainMost = 256 << 10
 
 func (h *httpRole) receive(s *session, b []byte) (int, error) {
 	switch h.phase {
@@ -165,8 +159,6 @@ func (h *httpRole) vhost(s *session) *vhost {
 	return s.vh
 }
 
-var errBodyTooLong = http1.NewError(413, "the body is too long")
-
 // serve routes the request to its protocol.
 func (h *httpRole) serve(s *session) {
 	path := h.req.Path()
@@ -251,59 +243,6 @@ func (h *httpRole) keepHead(s *session) {
 	h.own.Own()
 }
 
-// receiveBody gives the program a piece of the body.
-func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
-	n, data, done, err := h.body.Next(b)
-	if err != nil {
-		h.refuse(s, err, 400)
-		return n, nil
-	}
-	h.taken += int64(len(data))
-	if h.taken > h.mount.bodyMost(&s.l.e.limits) {
-		h.refuse(s, errBodyTooLong, 413)
-		return n, nil
-	}
-	h.flags |= httpCalling
-	if len(data) > 0 {
-		h.bodyPiece(s, data)
-	}
-	if done && s.state == stateOpen {
-		h.phase = phaseAnswer
-		h.bodyEnd(s)
-	}
-	h.flags &^= httpCalling
-	h.proceed(s)
-	return n, nil
-}
-
-func (h *httpRole) wantsBody() bool { return h.flags&(httpDone|httpOffered) == httpOffered }
-
-func (h *httpRole) bodyPiece(s *session, data []byte) {
-	switch {
-	case !h.wantsBody():
-	case h.work != nil:
-		h.work.body(h, s, data)
-		return
-	case h.mount.service() == nil:
-		h.called(s, s.lend(callbacks.HTTPBody, data))
-		return
-	}
-	// The answer is complete, or was given before HTTP: nobody wants the rest.
-	if h.taken > drainMost {
-		s.shut(nil)
-	}
-}
-
-func (h *httpRole) bodyEnd(s *session) {
-	switch {
-	case !h.wantsBody():
-	case h.work != nil:
-		h.work.bodyEnd(h, s)
-	case h.mount.service() == nil:
-		h.called(s, s.tell(callbacks.HTTPBodyCompletion, nil))
-	}
-}
-
 // proceed moves the transaction on after a callback, or after an answer that came
 // from elsewhere.
 func (h *httpRole) proceed(s *session) {
@@ -320,26 +259,6 @@ func (h *httpRole) proceed(s *session) {
 	}
 	// Otherwise the answer is to come. What arrives meanwhile pauses reading;
 	// until then the socket is watched, so that a client who goes is noticed.
-}
-
-// wantBody goes on to the body, which the client may be holding back.
-func (h *httpRole) wantBody(s *session) {
-	switch {
-	case h.flags&(httpAwaited|httpDone) == httpAwaited|httpDone:
-		s.shut(nil) // answered without it: the client will not send it
-		return
-	case h.flags&(httpAwaited|httpLazy) == httpAwaited|httpLazy:
-		return
-	case h.flags&httpAwaited != 0:
-		h.sendContinue(s)
-	}
-	s.deadlineIn(s.l.e.limits.BodyTimeout)
-}
-
-// sendContinue lets the client go on with its body (RFC 9110 10.1.1).
-func (h *httpRole) sendContinue(s *session) {
-	h.flags &^= httpAwaited
-	s.commit(append(s.begin(), "HTTP/1.1 100 Continue\r\n\r\n"...))
 }
 
 // unanswered answers for a program that did not: nobody knows the path, or the
@@ -393,86 +312,6 @@ func (h *httpRole) drop(s *session) {
 	s.proto = nil
 }
 
-// refuse answers err and closes; other is the status of an error that has none.
-func (h *httpRole) refuse(s *session, err error, other int) {
-	s.because(err)
-	if h.flags&httpStarted != 0 && h.flags&httpDone == 0 && !h.takeBack(s) {
-		h.cutOff(s, err) // half a response is on its way
-		return
-	}
-	h.flags &^= httpReusable
-	if h.flags&httpDone == 0 {
-		h.status(s, s.statusFor(err, other))
-	}
-	h.phase = phaseAnswer
-	s.shut(err)
-}
-
-// takeBack undoes a response that has begun, if all of it is still in the cork:
-// a body that turns out to be broken in the segment that brought it gets its
-// error answer though the program has begun to stream.
-func (h *httpRole) takeBack(s *session) bool {
-	k := &s.l.cork
-	if k.owner != s || k.epoch != h.epoch {
-		return false
-	}
-	k.buf = k.buf[:h.head]
-	h.flags &^= httpStarted | httpChunked | httpBodyless | httpRaw
-	h.extra, h.behind, h.raw = h.extra[:0], h.behind[:0], nil
-	return true
-}
-
-// cutOff ends a connection inside a response. Where its framing shows that, what
-// was answered before still goes out; where only the end of the connection ends
-// the body, a reset must tell that this is not it.
-func (h *httpRole) cutOff(s *session, err error) {
-	if h.flags&httpChunked != 0 || h.left > 0 {
-		s.shut(err)
-		return
-	}
-	s.abort(err)
-}
-
-// fail answers a callback's error.
-func (h *httpRole) fail(s *session, err error) {
-	if errors.Is(err, callbacks.ErrClose) {
-		h.flags &^= httpReusable
-		if h.req == nil || h.flags&httpDone != 0 {
-			s.shut(nil)
-		} else if h.flags&httpStarted == 0 || h.left < 0 && h.flags&httpChunked == 0 || h.raw != nil && h.raw.body.EOF() == nil {
-			s.shut(nil) // a response may end by closing
-		} else {
-			h.cutOff(s, err)
-		}
-		return
-	}
-	if h.req == nil { // a Timer or a Handle between requests: there is nothing to answer
-		s.unexpected(err)
-		s.shut(err)
-		return
-	}
-	h.refuse(s, err, 500)
-}
-
-func (h *httpRole) eof(s *session) {
-	switch h.phase {
-	case phaseBody:
-		h.refuse(s, h.body.EOF(), 400)
-	case phaseHead:
-		if h.own != nil { // half a head
-			s.because(io.ErrUnexpectedEOF)
-		}
-		s.shut(nil)
-	case phaseAnswer: // it has said all it wanted, and gets its answer
-		h.flags |= httpLast
-		if h.up != nil { // but it cannot want a WebSocket any more
-			s.shut(io.ErrUnexpectedEOF)
-		} else if h.work != nil {
-			h.work.left(h, s)
-		}
-	}
-}
-
 func (h *httpRole) writeable(s *session) {
 	if h.req == nil || s.proto == nil || h.up != nil {
 		return
@@ -493,56 +332,6 @@ func (h *httpRole) writeable(s *session) {
 func (h *httpRole) settle(s *session) {
 	if h.req != nil && h.phase == phaseAnswer && h.flags&httpDone != 0 {
 		h.end(s)
-	}
-}
-
-func (h *httpRole) timeout(s *session, now int64) {
-	lim := &s.l.e.limits
-	if s.paused&pauseQueue != 0 {
-		s.stalled(now)
-		return
-	}
-	switch h.phase {
-	case phaseHead:
-		h.headTimeout(s, now)
-	case phaseBody:
-		switch due := s.seen + int64(lim.BodyTimeout); {
-		case s.paused != 0:
-			s.seen = now
-			s.deadlineIn(lim.BodyTimeout)
-		case due > now:
-			s.deadlineAt(due)
-		default:
-			h.refuse(s, errBodyTimeout, 408)
-		}
-	}
-}
-
-var (
-	errHeadTimeout = http1.NewError(408, "the head took too long")
-	errBodyTimeout = http1.NewError(408, "the body took too long")
-)
-
-// headTimeout ends a connection that has been idle, and answers one that has sent
-// half a head.
-func (h *httpRole) headTimeout(s *session, now int64) {
-	lim := &s.l.e.limits
-	if h.own != nil {
-		if due := h.since + int64(lim.HeaderTimeout); due > now {
-			s.deadlineAt(due)
-		} else {
-			h.refuse(s, errHeadTimeout, 408)
-		}
-		return
-	}
-	wait := lim.IdleTimeout
-	if h.flags&httpServed == 0 {
-		wait = lim.HeaderTimeout
-	}
-	if due := h.since + int64(wait); due > now { // not from what came last: with TLS that may be half a record
-		s.deadlineAt(due)
-	} else {
-		s.shut(nil)
 	}
 }
 
