@@ -50,6 +50,7 @@ type secured struct {
 	c     *reactor.Conn
 	tls   tlsbridge.Conn
 	kept  *bufpool.Buffer // plaintext that the role did not use; nil while there is none
+	front int             // what of kept the role has used
 	hs    *securing       // nil once the handshake is done
 	skip  int             // how much of what Data brings the handshake has used
 	flags securedFlag
@@ -114,7 +115,8 @@ func (t *secured) session() *session { return t.s }
 
 // open is the way in.
 func (t *secured) open(b []byte) (used int) {
-	plain, inPlace := t.plain()
+	inPlace := t.kept != nil && (t.Kept() >= keptInPlace || len(b) == 0)
+	plain := t.plain(inPlace)
 	used = len(b)
 	var err error
 	if t.flags&securedOver == 0 {
@@ -130,7 +132,7 @@ func (t *secured) open(b []byte) (used int) {
 		t.cut()
 	}
 	t.flags |= securedOpening
-	t.deliver(plain)
+	t.deliver(plain, inPlace)
 	t.flags &^= securedOpening
 	t.settle(err)
 	return used
@@ -171,16 +173,15 @@ func (t *secured) goOn() {
 }
 
 // plain is where plaintext goes, with what was kept in it.
-func (t *secured) plain() (b []byte, inPlace bool) {
-	b = t.s.l.plain[:0]
+func (t *secured) plain(inPlace bool) []byte {
+	b := t.s.l.plain[:0]
 	switch {
-	case t.kept == nil:
-	case len(t.kept.B) >= keptInPlace:
-		return t.kept.B, true
-	default:
-		b = append(b, t.kept.B...)
+	case inPlace:
+		return t.kept.B
+	case t.kept != nil:
+		b = append(b, t.kept.B[t.front:]...)
 	}
-	return b, false
+	return b
 }
 
 // scratch is b to be used again, unless it has grown too long.
@@ -192,13 +193,20 @@ func scratch(b []byte) []byte {
 }
 
 // deliver gives the session what it can take now.
-func (t *secured) deliver(plain []byte) {
+func (t *secured) deliver(plain []byte, inPlace bool) {
+	if inPlace {
+		plain = plain[t.front:]
+	}
 	if len(plain) == 0 {
 		return
 	}
 	used := len(plain)
 	if t.s.state == stateOpen {
 		used = t.s.received(plain)
+	}
+	if inPlace {
+		t.kept, t.front = bufpool.Consume(t.kept, t.front, used)
+		return
 	}
 	rest := plain[used:]
 	switch {
@@ -208,15 +216,13 @@ func (t *secured) deliver(plain []byte) {
 	case t.kept == nil:
 		t.kept = bufpool.Get()
 	}
-	if used > 0 || len(t.kept.B) != len(rest) { // else it lies there already
-		t.kept.B = append(t.kept.B[:0], rest...)
-	}
+	t.kept.B, t.front = append(t.kept.B[:0], rest...), 0
 }
 
 func (t *secured) dropKept() {
 	if t.kept != nil {
 		bufpool.Put(t.kept)
-		t.kept = nil
+		t.kept, t.front = nil, 0
 	}
 }
 
@@ -325,7 +331,7 @@ func (t *secured) Kept() int {
 	if t.kept == nil {
 		return 0
 	}
-	return len(t.kept.B)
+	return len(t.kept.B) - t.front
 }
 
 func (t *secured) Pending() int                            { return t.c.Pending() }

@@ -93,6 +93,7 @@ type Conn struct {
 	timer wheel.Timer
 	ip    [16]byte // the peer's, an IPv4 address as its IPv6-mapped form
 	fd    int32
+	front uint32 // what of kept has been used
 	port  uint16
 	state state
 	watch kernel.Interest

@@ -11,8 +11,9 @@ import (
 // The way in, in order:
 //
 //	read     one read(2), behind the kept bytes, into the loop's buffer
-//	deliver  Handler.Data; what it did not use goes to keep
-//	keep     into a pooled buffer of the connection's own
+//	deliver  Handler.Data; what it did not use is kept
+//	keep     in a pooled buffer of the connection's own, of which feed and
+//	         readInPlace give what is behind front
 //	readEOF  the peer's FIN
 
 const (
@@ -39,13 +40,13 @@ func (l *Loop) read(c *Conn) {
 	if c.state != stateOpen || c.flags&(flagPaused|flagEOF|flagFeed) != 0 {
 		return
 	}
-	if c.kept != nil && len(c.kept.B) >= keptInPlace {
+	if c.Kept() >= keptInPlace {
 		l.readInPlace(c)
 		return
 	}
 	kept := 0
 	if c.kept != nil {
-		kept = copy(l.buf, c.kept.B)
+		kept = copy(l.buf, c.kept.B[c.front:])
 	}
 	n, e := l.k.Read(int(c.fd), l.buf[kept:])
 	switch {
@@ -56,7 +57,8 @@ func (l *Loop) read(c *Conn) {
 		c.readEOF()
 	default:
 		l.counters.bytesIn.add(n)
-		c.deliver(l.buf[:kept+n])
+		b := l.buf[:kept+n]
+		c.keep(b[c.deliver(b):])
 	}
 }
 
@@ -65,8 +67,8 @@ func (l *Loop) read(c *Conn) {
 func (l *Loop) readInPlace(c *Conn) {
 	b := c.kept.B
 	if cap(b)-len(b) < keptInPlace {
-		b = append(make([]byte, 0, 2*cap(b)+keptInPlace), b...)
-		c.kept.B = b
+		b = append(make([]byte, 0, 2*c.Kept()+2*keptInPlace), b[c.front:]...)
+		c.kept.B, c.front = b, 0
 	}
 	n, e := l.k.Read(int(c.fd), b[len(b):cap(b)])
 	switch {
@@ -78,24 +80,32 @@ func (l *Loop) readInPlace(c *Conn) {
 	default:
 		l.counters.bytesIn.add(n)
 		c.kept.B = b[:len(b)+n]
-		c.deliver(c.kept.B)
+		c.deliverKept()
 	}
 }
 
-// deliver gives b to the handler, whose buffer may be the loop's or c.kept's.
-func (c *Conn) deliver(b []byte) {
+// deliver gives b to the handler and returns how much of it was used.
+func (c *Conn) deliver(b []byte) (used int) {
 	c.flags |= flagReading
-	used := c.h.Data(c, b)
+	used = c.h.Data(c, b)
 	c.flags &^= flagReading
 	if c.state != stateOpen {
 		used = len(b)
 	}
-	c.keep(b, b[used:])
+	return used
 }
 
-// keep saves rest, the tail of b, until the next read. A connection that keeps
+// deliverKept gives the handler what is kept, where it lies.
+func (c *Conn) deliverKept() {
+	used := c.deliver(c.kept.B[c.front:])
+	var front int
+	c.kept, front = bufpool.Consume(c.kept, int(c.front), used)
+	c.front = uint32(front)
+}
+
+// keep saves rest, which is the loop's, until the next read. A connection that keeps
 // nothing holds no buffer.
-func (c *Conn) keep(b, rest []byte) {
+func (c *Conn) keep(rest []byte) {
 	if len(rest) == 0 {
 		c.dropKept()
 		return
@@ -103,15 +113,13 @@ func (c *Conn) keep(b, rest []byte) {
 	if c.kept == nil {
 		c.kept = bufpool.Get()
 	}
-	if len(rest) < len(b) || len(c.kept.B) != len(rest) {
-		c.kept.B = append(c.kept.B[:0], rest...) // also when rest is a tail of c.kept.B: append moves
-	}
+	c.kept.B, c.front = append(c.kept.B[:0], rest...), 0
 }
 
 func (c *Conn) dropKept() {
 	if c.kept != nil {
 		bufpool.Put(c.kept)
-		c.kept = nil
+		c.kept, c.front = nil, 0
 	}
 }
 
@@ -121,14 +129,10 @@ func (l *Loop) feed(c *Conn) {
 		return
 	}
 	c.flags &^= flagEmpty
-	switch {
-	case c.kept == nil:
+	if c.kept == nil {
 		c.deliver(nil)
-	case len(c.kept.B) >= keptInPlace:
-		c.deliver(c.kept.B)
-	default:
-		n := copy(l.buf, c.kept.B)
-		c.deliver(l.buf[:n])
+	} else {
+		c.deliverKept()
 	}
 }
 
@@ -150,7 +154,7 @@ func (c *Conn) Kept() int {
 	if c.kept == nil {
 		return 0
 	}
-	return len(c.kept.B)
+	return len(c.kept.B) - int(c.front)
 }
 
 // discard reads and forgets while the last bytes are on their way, so that the

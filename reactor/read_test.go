@@ -143,6 +143,39 @@ func TestALargeMessageInSmallPiecesIsNotCopiedForEach(t *testing.T) {
 	}
 }
 
+// What a handler takes piece by piece, each in a call of its own, must not be moved for each of them: a peer that
+// pipelines small requests could make that cost the square of a read.
+func TestWhatIsTakenInSmallPiecesIsNotCopiedForEach(t *testing.T) {
+	const n, piece = 400_000, 40
+	var end *byte // of what was presented: it stays where it is as long as nothing moves
+	moved := 0
+	s, e := newStream(t, n), newEar(t)
+	e.data = func(c *Conn, b []byte) int {
+		if s.pos+len(b) < n && s.pos == 0 {
+			return 0 // until it is all there
+		}
+		if last := &b[len(b)-1]; last != end {
+			moved += len(b)
+			end = last
+		}
+		c.PauseRead()
+		c.ResumeRead()
+		return s.take1(b, min(piece, len(b)))
+	}
+	_, _, peer := pair(t, Config{}, e)
+	send(t, peer, pattern(n))
+	await(t, "all bytes", s.done)
+	if moved > 4*n {
+		t.Errorf("%d bytes were moved for %d", moved, n)
+	}
+}
+
+// take1 is take for the first n bytes of b only.
+func (s *stream) take1(b []byte, n int) int {
+	s.seen = s.pos
+	return s.take(b[:n], n)
+}
+
 func TestKeptTellsWhatWaits(t *testing.T) {
 	e := newEar(t)
 	got := make(chan struct{}, 1)

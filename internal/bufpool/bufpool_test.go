@@ -55,3 +55,51 @@ func TestAHugeBufferDoesNotComeBack(t *testing.T) {
 		defer Put(b)
 	}
 }
+
+// TestConsume takes buffers apart: what is left is always the rest, and all that is
+// moved for it is no more than what was used.
+func TestConsume(t *testing.T) {
+	for name, c := range map[string]struct{ size, step int }{
+		"in one go":              {1000, 1000},
+		"byte by byte":           {5000, 1},
+		"a long one":             {512 << 10, 100},
+		"nothing of it":          {10, 0},
+		"a long one in two goes": {512 << 10, 512<<10 - 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, front, at, moved := Get(), 0, 0, 0
+			for i := range c.size {
+				b.B = append(b.B, byte(i%251))
+			}
+			for at < c.size {
+				n := min(c.step, c.size-at)
+				before := front
+				b, front = Consume(b, front, n)
+				at += n
+				if at == c.size {
+					break
+				}
+				rest := b.B[front:]
+				if len(rest) != c.size-at || rest[0] != byte(at%251) || rest[len(rest)-1] != byte((c.size-1)%251) {
+					t.Fatalf("at %d: %d bytes, want %d", at, len(rest), c.size-at)
+				}
+				if front != before+n {
+					moved += len(rest)
+				}
+				if len(rest) < 100 && cap(b.B) > shrinkAbove {
+					t.Fatalf("%d bytes hold %d", len(rest), cap(b.B))
+				}
+				if n == 0 {
+					Put(b)
+					return
+				}
+			}
+			if b != nil || front != 0 {
+				t.Errorf("left %v at %d", b, front)
+			}
+			if moved > c.size {
+				t.Errorf("%d bytes were moved for %d", moved, c.size)
+			}
+		})
+	}
+}
