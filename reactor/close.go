@@ -101,7 +101,7 @@ func (l *Loop) free(c *Conn, reset bool, err error) {
 	invariant.Count(ledger, -1)
 	l.wheel.Disarm(&c.timer)
 	c.dropKept()
-	c.dropQueue()
+	c.dropQueue(err)
 	l.conns.set(int(c.fd), nil)
 	l.counters.conns.add(-1)
 	c.flags &^= flagLimits

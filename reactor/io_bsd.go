@@ -41,6 +41,15 @@ func (k *systemKernel) Write(fd int, b []byte) (int, kernel.Errno) {
 	return retry(func() (int, error) { return unix.Write(fd, b) })
 }
 
+// WriteMore is Write: the BSDs' way to say that more follows is a socket option, two
+// calls for one.
+func (k *systemKernel) WriteMore(fd int, b []byte) (int, kernel.Errno) { return k.Write(fd, b) }
+
+// SendFile copies: sendfile(2) is another call on each of the BSDs, and none on two.
+func (k *systemKernel) SendFile(fd, file int, off int64, n int) (int, kernel.Errno) {
+	return k.copyFile(fd, file, off, n)
+}
+
 // WriteTwo sends a and leaves b for the next call: x/sys has no writev on all
 // of the BSDs, and the caller copes with a short write anyway.
 func (k *systemKernel) WriteTwo(fd int, a, b []byte) (int, kernel.Errno) {

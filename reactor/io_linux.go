@@ -66,8 +66,16 @@ func (k *systemKernel) Read(fd int, b []byte) (int, kernel.Errno) {
 
 // Write is send(2), for the same reason.
 func (k *systemKernel) Write(fd int, b []byte) (int, kernel.Errno) {
+	return sendFlags(fd, b, unix.MSG_NOSIGNAL)
+}
+
+func (k *systemKernel) WriteMore(fd int, b []byte) (int, kernel.Errno) {
+	return sendFlags(fd, b, unix.MSG_NOSIGNAL|unix.MSG_MORE)
+}
+
+func sendFlags(fd int, b []byte, flags uintptr) (int, kernel.Errno) {
 	for {
-		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 		if e != unix.EINTR {
 			return count(n, e), e
 		}
@@ -84,6 +92,23 @@ func (k *systemKernel) WriteTwo(fd int, a, b []byte) (int, kernel.Errno) {
 		n, _, e := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), 2)
 		if e != unix.EINTR {
 			return count(n, e), e
+		}
+	}
+}
+
+// SendFile is sendfile(2). It may wait for a disk, so the scheduler is told, which
+// costs little beside as many bytes. Where a file system has no way to splice, the
+// bytes are copied.
+func (k *systemKernel) SendFile(fd, file int, off int64, n int) (int, kernel.Errno) {
+	for {
+		sent, err := unix.Sendfile(fd, file, &off, n)
+		switch {
+		case err == nil:
+			return sent, 0
+		case err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP:
+			return k.copyFile(fd, file, off, n)
+		case err != unix.EINTR:
+			return 0, errnoOf(err)
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package reactor
 
 import (
+	"cmp"
 	"net"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -12,6 +12,7 @@ import (
 // The way out, in order:
 //
 //	Write, WriteTwo  straight to the socket while nothing is queued
+//	SendFile         the same for a part of a file, see sendfile.go
 //	push             what the socket refused, copied to the queue
 //	flush            on the next writable event, until it refuses again
 //	drained          Handler.Writable, or the FIN of a connection that is closing
@@ -28,10 +29,17 @@ const (
 
 // queue holds what the socket has not taken yet.
 type queue struct {
-	segs []*bufpool.Buffer
-	off  int // of segs[0] that has been sent
-	size int // bytes still to send
-	left int // of it, and of what the kernel holds, when the stall clock last looked
+	segs  []segment
+	off   int   // of the bytes of segs[0] that have been sent
+	size  int   // bytes still to send, without those of files
+	files int64 // bytes of files still to send
+	left  int64 // of both, and of what the kernel holds, when the stall clock last looked
+}
+
+// segment is bytes or a part of a file.
+type segment struct {
+	buf  *bufpool.Buffer
+	file *File
 }
 
 // Write sends b now or queues a copy of what the socket does not take. The
@@ -74,7 +82,7 @@ func (c *Conn) WriteTwo(a, b []byte) error {
 	return nil
 }
 
-// Pending returns how many bytes are queued.
+// Pending returns how many bytes are queued, not counting those of files.
 func (c *Conn) Pending() int {
 	if c.out == nil {
 		return 0
@@ -97,8 +105,8 @@ func (c *Conn) Fits(n int) bool {
 	return false
 }
 
-// High tells whether the queue has reached the high water mark, or refused a
-// write, and not drained since: Handler.Writable is to come.
+// High tells whether the queue has reached the high water mark, had a file, or refused
+// a write, and not drained since: Handler.Writable is to come.
 func (c *Conn) High() bool { return c.flags&flagHigh != 0 }
 
 // HighMark is the high water mark, in bytes.
@@ -113,7 +121,7 @@ func (c *Conn) Progressed() bool {
 		return true
 	}
 	was := c.out.left
-	c.out.left = c.out.size + c.loop.k.Unread(int(c.fd))
+	c.out.left = c.out.files + int64(c.out.size+c.loop.k.Unread(int(c.fd)))
 	return was == 0 || c.out.left < was
 }
 
@@ -159,13 +167,7 @@ func (c *Conn) send(a, b []byte) (int, error) {
 	} else {
 		n, e = c.loop.k.WriteTwo(int(c.fd), a, b)
 	}
-	if e != 0 && e != unix.EAGAIN {
-		err := os.NewSyscallError("write", e)
-		c.end(err, true)
-		return 0, err
-	}
-	c.loop.counters.bytesOut.add(n)
-	return n, nil
+	return c.wrote("write", n, e)
 }
 
 // push copies b behind the queue.
@@ -173,22 +175,26 @@ func (c *Conn) push(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	q := c.out
-	if q == nil {
-		q = new(queue)
-		c.out = q
-		defer c.rewatch()
-	}
+	q := c.queue()
 	q.size += len(b)
 	last := len(q.segs) - 1
-	if last < 0 || len(q.segs[last].B)+len(b) > segmentSize {
-		q.segs = append(q.segs, bufpool.Get())
+	if last < 0 || q.segs[last].buf == nil || len(q.segs[last].buf.B)+len(b) > segmentSize {
+		q.segs = append(q.segs, segment{buf: bufpool.Get()})
 		last++
 	}
-	q.segs[last].B = append(q.segs[last].B, b...)
+	q.segs[last].buf.B = append(q.segs[last].buf.B, b...)
 	if q.size >= c.limits().High {
 		c.flags |= flagHigh
 	}
+}
+
+// queue is c's, begun if there was none, and watched.
+func (c *Conn) queue() *queue {
+	if c.out == nil {
+		c.out = new(queue)
+		c.rewatch()
+	}
+	return c.out
 }
 
 // flush sends what is queued, within the turn's budget.
@@ -197,35 +203,61 @@ func (l *Loop) flush(c *Conn) {
 	if q == nil {
 		return
 	}
-	for budget := flushBudget; q.size > 0 && budget > 0; {
-		b := q.segs[0].B[q.off:]
-		n, err := c.send(b[:min(len(b), budget)], nil)
+	for budget := flushBudget; len(q.segs) > 0 && budget > 0 && c.state != stateClosed; {
+		n, all, err := c.flushFirst(budget)
 		if err != nil {
 			return
 		}
-		q.drop(n)
 		budget -= n
-		if n < len(b) {
+		if !all {
 			break
 		}
 	}
-	if q.size == 0 {
+	if len(q.segs) == 0 && c.out == q {
 		c.out = nil
 		c.rewatch()
 	}
 	c.drained()
 }
 
+// flushFirst sends what the socket takes of the first segment; all says that it took
+// what it was offered.
+func (c *Conn) flushFirst(budget int) (n int, all bool, err error) {
+	q := c.out
+	if f := q.segs[0].file; f != nil {
+		offered := min(f.Length, int64(budget))
+		if n, err = c.sendPart(f, budget); err != nil {
+			return 0, false, err
+		}
+		q.files -= int64(n)
+		if f.Length == 0 {
+			q.pop()
+			f.Sent.FileSent(f, nil)
+		}
+		return n, int64(n) == offered, nil
+	}
+	b := q.segs[0].buf.B[q.off:]
+	if n, err = c.send(b[:min(len(b), budget)], nil); err != nil {
+		return 0, false, err
+	}
+	q.drop(n)
+	return n, n == len(b), nil
+}
+
 // drop forgets the first n bytes; n does not reach beyond the first segment.
 func (q *queue) drop(n int) {
 	q.off += n
 	q.size -= n
-	if q.off == len(q.segs[0].B) {
-		bufpool.Put(q.segs[0])
-		q.segs[0] = nil
-		q.segs = q.segs[1:]
-		q.off = 0
+	if q.off == len(q.segs[0].buf.B) {
+		bufpool.Put(q.segs[0].buf)
+		q.pop()
 	}
+}
+
+func (q *queue) pop() {
+	q.segs[0] = segment{}
+	q.segs = q.segs[1:]
+	q.off = 0
 }
 
 // drained acts on a queue that has become short enough or empty.
@@ -233,18 +265,24 @@ func (c *Conn) drained() {
 	switch {
 	case c.state == stateDraining && c.out == nil:
 		c.finish()
-	case c.state == stateOpen && c.flags&flagHigh != 0 && c.Pending() <= c.limits().Low:
+	case c.state == stateOpen && c.flags&flagHigh != 0 && c.Pending() <= c.limits().Low && (c.out == nil || c.out.files == 0):
 		c.flags &^= flagHigh
 		c.h.Writable(c)
 	}
 }
 
-func (c *Conn) dropQueue() {
+// dropQueue forgets what is left, for err.
+func (c *Conn) dropQueue(err error) {
 	if c.out == nil {
 		return
 	}
-	for _, s := range c.out.segs {
-		bufpool.Put(s)
-	}
+	segs := c.out.segs
 	c.out = nil
+	for _, s := range segs {
+		if s.file != nil {
+			s.file.Sent.FileSent(s.file, cmp.Or(err, net.ErrClosed))
+		} else {
+			bufpool.Put(s.buf)
+		}
+	}
 }

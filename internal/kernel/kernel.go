@@ -34,8 +34,8 @@ const (
 	WatchWrite
 )
 
-// Kernel is everything the reactor asks of the system. Except for Lookup,
-// no call blocks.
+// Kernel is everything the reactor asks of the system. Except for Lookup, and SendFile
+// where a disk is slow, no call blocks.
 type Kernel interface {
 	// Now is a monotonic clock in nanoseconds.
 	Now() int64
@@ -60,6 +60,13 @@ type Kernel interface {
 	Write(fd int, b []byte) (int, Errno)
 	// WriteTwo sends a prefix of a followed by b, in one call.
 	WriteTwo(fd int, a, b []byte) (int, Errno)
+	// WriteMore is Write of b when more follows at once: the kernel may wait for it
+	// before it sends a packet.
+	WriteMore(fd int, b []byte) (int, Errno)
+	// SendFile sends a prefix of the n > 0 bytes at off of file, a descriptor of the
+	// operating system's for a regular file, whose own offset it neither uses nor
+	// changes. 0 with no error says that the file ends there. It may wait for a disk.
+	SendFile(fd, file int, off int64, n int) (int, Errno)
 	// Unread returns how many bytes the kernel has taken and the peer has not
 	// acknowledged; 0 where it does not tell.
 	Unread(fd int) int

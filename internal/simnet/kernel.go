@@ -15,6 +15,9 @@ import (
 // under test, whose pooled buffers have sizes that no seed decides.
 const readMost = 16 << 10
 
+// sendMost is what one call takes of a file at most, for the same reason.
+const sendMost = 48 << 10
+
 var localhost = netip.MustParseAddr("127.0.0.1")
 
 // Listen implements kernel.Kernel, and so do the methods below.
@@ -144,6 +147,25 @@ func (n *Net) part(most int, chance float64) int {
 
 // Write implements kernel.Kernel.
 func (n *Net) Write(fd int, b []byte) (int, kernel.Errno) { return n.WriteTwo(fd, b, nil) }
+
+// WriteMore implements kernel.Kernel.
+func (n *Net) WriteMore(fd int, b []byte) (int, kernel.Errno) { return n.WriteTwo(fd, b, nil) }
+
+// SendFile implements kernel.Kernel. The file is a real one.
+func (n *Net) SendFile(fd, file int, off int64, most int) (int, kernel.Errno) {
+	if most <= 0 {
+		panic("simnet: nothing of a file to send")
+	}
+	b := make([]byte, min(most, sendMost))
+	got, err := unix.Pread(file, b, off)
+	switch {
+	case err != nil:
+		return 0, unix.EIO
+	case got == 0:
+		return 0, 0
+	}
+	return n.WriteTwo(fd, b[:got], nil)
+}
 
 // WriteTwo implements kernel.Kernel.
 func (n *Net) WriteTwo(fd int, a, b []byte) (int, kernel.Errno) {
