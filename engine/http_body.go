@@ -75,11 +75,12 @@ func (h *httpRole) wantBody(s *session) {
 	case h.flags&httpAwaited != 0:
 		h.sendContinue(s)
 	}
-	s.deadlineIn(s.l.e.limits.BodyTimeout)
+	h.await(s)
 }
 
 // sendContinue lets the client go on with its body (RFC 9110 10.1.1).
 func (h *httpRole) sendContinue(s *session) {
 	h.flags &^= httpAwaited
+	h.fed, s.seen = s.l.r.Now(), s.l.r.Now()
 	s.commit(append(s.begin(), "HTTP/1.1 100 Continue\r\n\r\n"...))
 }

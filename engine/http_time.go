@@ -1,55 +1,92 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/penstock-go/penstock/codec/http1"
 )
 
-func (h *httpRole) timeout(s *session, now int64) {
+// What a client may take, and from when on it counts:
+//
+//	head      Limits.HeaderTimeout, from the connection or from its first byte
+//	body      Limits.BodyTimeout between two pieces, and on the whole Limits.BodyRate
+//	request   Limits.RequestTimeout, from the head's first byte to the body's last
+//	idle      Limits.IdleTimeout, from the end of the answer before
+//
+// While this side does not read, no time of the client's passes; see rested. What it
+// takes to read an answer is judged by Limits.StallTimeout, see session.stall.
+
+var (
+	errHeadTimeout    = http1.NewError(408, "the head took too long")
+	errBodyTimeout    = http1.NewError(408, "the body took too long")
+	errBodyRate       = http1.NewError(408, "the body came too slowly")
+	errRequestTimeout = http1.NewError(408, "the request took too long")
+)
+
+// due is when the client's time is up, 0 if nothing is awaited of it, and what it is
+// refused with then, nil if it is only idle.
+func (h *httpRole) due(s *session) (at int64, err error) {
 	lim := &s.l.e.limits
+	switch {
+	case h.phase == phaseHead && h.own == nil:
+		if h.flags&httpServed == 0 {
+			return h.since + int64(lim.HeaderTimeout), nil
+		}
+		return h.since + int64(lim.IdleTimeout), nil // not from what came last: with TLS that may be half a record
+	case h.phase == phaseHead:
+		at, err = h.since+int64(lim.HeaderTimeout), errHeadTimeout
+	case h.phase == phaseBody && h.flags&(httpAwaited|httpLazy) != httpAwaited|httpLazy:
+		at, err = s.seen+int64(lim.BodyTimeout), errBodyTimeout
+		if rate := h.rateDue(lim); rate < at {
+			at, err = rate, errBodyRate
+		}
+	default:
+		return 0, nil
+	}
+	if whole := h.since + int64(lim.RequestTimeout); whole < at {
+		at, err = whole, errRequestTimeout
+	}
+	return at, err
+}
+
+// rateDue is when the body falls behind Limits.BodyRate: it may be late by a
+// BodyTimeout.
+func (h *httpRole) rateDue(lim *Limits) int64 {
+	if lim.BodyRate == noLimit || lim.BodyTimeout == noTimeLimit {
+		return int64(noTimeLimit)
+	}
+	earned := float64(h.taken) / float64(lim.BodyRate) * float64(time.Second)
+	return h.fed + int64(lim.BodyTimeout) + int64(min(earned, float64(noTimeLimit/2)))
+}
+
+// await sets the deadline for what is awaited now.
+func (h *httpRole) await(s *session) {
+	at, _ := h.due(s)
+	s.deadlineAt(at)
+}
+
+func (h *httpRole) timeout(s *session, now int64) {
 	if s.paused&pauseQueue != 0 {
 		s.stalled(now)
 		return
 	}
-	switch h.phase {
-	case phaseHead:
-		h.headTimeout(s, now)
-	case phaseBody:
-		switch due := s.seen + int64(lim.BodyTimeout); {
-		case s.paused != 0:
-			s.seen = now
-			s.deadlineIn(lim.BodyTimeout)
-		case due > now:
-			s.deadlineAt(due)
-		default:
-			h.refuse(s, errBodyTimeout, 408)
-		}
+	switch due, err := h.due(s); {
+	case due == 0 || s.paused != 0: // rested sets the deadline anew
+	case due > now:
+		s.deadlineAt(due)
+	case err == nil:
+		s.shut(nil)
+	default:
+		h.refuse(s, err, 408)
 	}
 }
 
-var (
-	errHeadTimeout = http1.NewError(408, "the head took too long")
-	errBodyTimeout = http1.NewError(408, "the body took too long")
-)
-
-// headTimeout ends a connection that has been idle, and answers one that has sent
-// half a head.
-func (h *httpRole) headTimeout(s *session, now int64) {
-	lim := &s.l.e.limits
-	if h.own != nil {
-		if due := h.since + int64(lim.HeaderTimeout); due > now {
-			s.deadlineAt(due)
-		} else {
-			h.refuse(s, errHeadTimeout, 408)
-		}
-		return
-	}
-	wait := lim.IdleTimeout
-	if h.flags&httpServed == 0 {
-		wait = lim.HeaderTimeout
-	}
-	if due := h.since + int64(wait); due > now { // not from what came last: with TLS that may be half a record
-		s.deadlineAt(due)
-	} else {
-		s.shut(nil)
-	}
+// rested follows a time in which the connection was not read from, and gives it back
+// to the client.
+func (h *httpRole) rested(s *session) {
+	now := s.l.r.Now()
+	s.seen = now
+	h.since += now - max(h.halted, h.since)
+	h.fed += now - max(h.halted, h.fed)
+	h.await(s)
 }

@@ -31,6 +31,10 @@ type Limits struct {
 	HTTP http1.Limits
 	// Body is the longest request body in bytes; 413. Default 64 MiB.
 	Body int64
+	// Pipelined is how many requests of one connection are served in one turn of its
+	// loop if they have come together. The others wait until the other connections
+	// have had their turn. Default 64.
+	Pipelined int
 
 	// Message is the longest WebSocket message in bytes; 1009. Default 16 MiB. A
 	// Protocol may have its own.
@@ -70,6 +74,14 @@ type Limits struct {
 	HeaderTimeout time.Duration
 	// BodyTimeout is the longest pause inside a request's body; 408. Default 20 s.
 	BodyTimeout time.Duration
+	// BodyRate is how many bytes of a request's body must come in a second, over all
+	// of its time and late by BodyTimeout at most; 408. Framing does not count, nor
+	// does time in which this side does not read. Default 100, so that a byte now and
+	// then does not keep a connection for ever.
+	BodyRate int64
+	// RequestTimeout is how long a request may take from its first byte to the last of
+	// its body, but for the time in which this side does not read; 408. Default: no limit.
+	RequestTimeout time.Duration
 	// IdleTimeout is how long an HTTP connection may wait for its next request.
 	// Default 60 s.
 	IdleTimeout time.Duration
@@ -129,6 +141,7 @@ func (l Limits) withDefaults() Limits {
 		l.Connections = max(n-64, n/2)
 	}
 	size(&l.Body, 64<<20)
+	length(&l.Pipelined, 64)
 	size(&l.Message, ws.DefaultMessageLimit)
 	size(&l.Frame, l.Message)
 	length(&l.RawMessage, 1<<20)
@@ -139,6 +152,8 @@ func (l Limits) withDefaults() Limits {
 	length(&l.WorkQueue, 16*min(l.Workers, 1<<20))
 	duration(&l.HeaderTimeout, 15*time.Second)
 	duration(&l.BodyTimeout, 20*time.Second)
+	size(&l.BodyRate, 100)
+	duration(&l.RequestTimeout, noTimeLimit)
 	duration(&l.IdleTimeout, 60*time.Second)
 	duration(&l.ConnectTimeout, 20*time.Second)
 	duration(&l.HandshakeTimeout, 15*time.Second)

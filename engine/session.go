@@ -35,6 +35,7 @@ const (
 	pauseInflate                   // what has come compressed waits for its turn
 	pausePublish                   // what it has published waits to be delivered
 	pauseService                   // what answers its request cannot take more of the body
+	pauseTurn                      // the other sockets have their turn
 )
 
 // Facts about a session.
@@ -88,7 +89,7 @@ func (s *session) count() {
 // rest of b then goes to its successor.
 func (s *session) received(b []byte) (used int) {
 	s.seen = s.l.r.Now()
-	s.l.inflateWork = 0
+	s.l.inflateWork, s.l.pipelined = 0, 0
 	for used < len(b) && s.paused == 0 && s.state == stateOpen {
 		was := s.role
 		n, err := was.receive(s, b[used:])
@@ -118,9 +119,6 @@ func (s *session) peerClosed() {
 func (s *session) drained() {
 	if s.paused&pauseQueue != 0 {
 		s.seen = s.l.r.Now() // it was not the peer who was silent
-		if h, ok := s.role.(*httpRole); ok {
-			h.since = s.seen
-		}
 		s.unpause(pauseQueue)
 	}
 	if w, ok := s.role.(*wsRole); ok && s.state == stateOpen {
@@ -238,9 +236,13 @@ func (s *session) ended(err error) {
 func (s *session) pause(why uint8) {
 	was := s.paused
 	s.paused |= why
-	if was == 0 && s.link != nil {
-		s.link.PauseRead()
+	if was != 0 || s.link == nil {
+		return
 	}
+	if h, ok := s.role.(*httpRole); ok {
+		h.halted = s.l.r.Now()
+	}
+	s.link.PauseRead()
 }
 
 // unpause takes a reason away; reading goes on when it was the last.
@@ -252,6 +254,9 @@ func (s *session) unpause(why uint8) {
 	case s.paused == pauseInflate: // what has been inflated meanwhile may come now
 		s.l.rest(s)
 	case s.paused == 0 && s.link != nil:
+		if h, ok := s.role.(*httpRole); ok {
+			h.rested(s)
+		}
 		s.link.ResumeRead()
 	}
 }

@@ -48,7 +48,7 @@ const getRequest = "GET / HTTP/1.1\r\nHost: sim\r\n\r\n"
 
 func TestTimeoutsOfHTTP(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
-		limits := Limits{HeaderTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 7 * time.Second}
+		limits := Limits{HeaderTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, BodyRate: -1, IdleTimeout: 7 * time.Second}
 		post := "POST / HTTP/1.1\r\nHost: sim\r\nContent-Length: 100\r\n\r\n"
 		for _, c := range []struct {
 			name   string
