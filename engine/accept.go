@@ -63,9 +63,6 @@ const (
 	refusingTime = time.Second
 )
 
-const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n" +
-	"Connection: close\r\n\r\nService Unavailable\n"
-
 // turnAway answers a connection over the limit, if that is cheap: with TLS it is not.
 func (p *port) turnAway(l *loop, c *reactor.Conn) reactor.Handler {
 	if p.vhosts[0].raw != nil || p.tls != nil {
@@ -76,7 +73,7 @@ func (p *port) turnAway(l *loop, c *reactor.Conn) reactor.Handler {
 		return nil
 	}
 	c.Arm(l.r.Now() + int64(refusingTime))
-	_ = c.Write([]byte(busy))
+	_ = c.Write(p.vhosts[0].busy)
 	return &turnedAway{l}
 }
 

@@ -37,9 +37,10 @@ type Config struct {
 // name the same address share its socket, and requests choose by Host; the
 // first of them takes what matches none.
 type Vhost struct {
-	// Name is matched with a request's Host, without port and case: exactly, or as
-	// "*.example.com" for every name below. "" matches nothing and is for a vhost
-	// that is alone or first.
+	// Name is matched with a request's Host, without port, case and a dot at the end:
+	// exactly, or as "*.example.com" for every name below, of which the longest wins. An
+	// IPv6 address has its brackets. "" matches nothing and is for a vhost that is alone
+	// or first.
 	Name string
 	// Listen are addresses: "tcp://:7681", "tcp4://127.0.0.1:80", "tcp6://[::1]:80",
 	// "unix:///run/app.sock", "unix://@name" for an abstract one (Linux). Port 0
@@ -55,6 +56,20 @@ type Vhost struct {
 	Protocols []callbacks.Protocol
 	// Mounts route paths. The longest prefix that ends at a slash wins.
 	Mounts []Mount
+	// Header is sent with every response to a request, and not with 101 and what else is
+	// interim. A field that a mount has, or that the program adds, replaces one of
+	// the same name. SecurityHeader is a list for it. What the program writes as a raw
+	// response is left as it is.
+	Header []http1.Field
+	// ErrorPages are sent, by status, where the engine answers with an error itself or
+	// for an error of a callback; 0 is for all that have none of their own. What
+	// the program answers by Respond is the program's. Without, it is the phrase of the
+	// status.
+	ErrorPages map[int]ErrorPage
+	// AccessLog hears of every request when it is over; CombinedLog and JSONLog make one.
+	// It is called on the request's loop, and on several at the same time, so it must not
+	// block. A panic ends no session.
+	AccessLog func(*AccessEntry)
 	// RawProtocol is the name of the protocol that connections of this vhost's
 	// listeners speak from their first byte, without HTTP: libwebsockets'
 	// listen_accept_role "raw-skt" with listen_accept_protocol.
@@ -98,10 +113,10 @@ func (c *Config) checkShared() error {
 	first, names := map[string]*Vhost{}, map[string]bool{}
 	for i := range c.Vhosts {
 		v := &c.Vhosts[i]
-		if v.Name != "" && names[strings.ToLower(v.Name)] {
+		if v.Name != "" && names[hostName(v.Name)] {
 			return configErrorf("two vhosts %q", v.Name)
 		}
-		names[strings.ToLower(v.Name)] = true
+		names[hostName(v.Name)] = true
 		for _, a := range v.Listen {
 			network, address, _ := splitListen(a) // has been checked
 			key := network + "://" + address
@@ -144,6 +159,9 @@ func (v *Vhost) check() error {
 		}
 		names[p.Name] = true
 	}
+	if err := v.checkWeb(); err != nil {
+		return err
+	}
 	if v.RawProtocol != "" && !names[v.RawProtocol] {
 		return configErrorf("RawProtocol %q is none of the protocols", v.RawProtocol)
 	}
@@ -153,6 +171,26 @@ func (v *Vhost) check() error {
 		}
 	}
 	return v.checkMounts(names)
+}
+
+// checkWeb finds what is wrong about names and responses.
+func (v *Vhost) checkWeb() error {
+	if len(withoutPort([]byte(v.Name))) != len(v.Name) {
+		return configErrorf("name %q has a port, or an IPv6 address without brackets", v.Name)
+	}
+	if err := checkHeader(v.Header); err != nil {
+		return configErrorf("%w", err)
+	}
+	return checkErrorPages(v.ErrorPages)
+}
+
+func checkHeader(list []http1.Field) error {
+	for _, f := range list {
+		if err := checkField(f.Name, f.Value); err != nil {
+			return fmt.Errorf("header field %q: %q: %w", f.Name, f.Value, err)
+		}
+	}
+	return nil
 }
 
 func (v *Vhost) checkMounts(names map[string]bool) error {

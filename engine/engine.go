@@ -95,7 +95,7 @@ func New(cfg Config) (*Engine, error) {
 	e.admission.most, e.admission.perIP.most = e.limits.Connections, e.limits.ConnectionsPerIP
 	e.webSockets.perIP.most = e.limits.WebSocketsPerIP
 	for _, v := range cfg.Vhosts {
-		use, err := newVhost(v)
+		use, err := newVhost(v, cfg.ServerString)
 		if err != nil {
 			return nil, fmt.Errorf("%w (vhost %q)", err, v.Name)
 		}

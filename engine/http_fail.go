@@ -19,6 +19,7 @@ func (h *httpRole) refuse(s *session, err error, other int) {
 		h.status(s, s.statusFor(err, other))
 	}
 	h.phase = phaseAnswer
+	h.log(s)
 	s.shut(err)
 }
 

@@ -48,8 +48,6 @@ type loop struct {
 	spareWaitings int           // how many
 
 	laters     []*session            // want role.settle
-	pipelines  []*session            // have had their turn; see pipeline.go
-	pipelined  int                   // requests of the event in hand
 	writeables []*session            // want a Writeable callback
 	spare      []*session            // the other half of each list while it is walked
 	clients    map[*session]struct{} // not connected yet
@@ -59,6 +57,9 @@ type loop struct {
 	pingMark   [4]byte // begins the payload of the engine's own pings
 	date       date
 	handshake  handshake
+	access     AccessEntry           // lent to AccessLog
+	user       []byte                // ... of it
+	refused    []byte                // the head that is being refused
 	roots      func() *x509.CertPool // Session.VerifyCerts; nil but in the callbacks that have it
 	recurring  []*recurring          // alarms of the engine's own
 	jitter     *rand.Rand            // of RetryPolicy

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"bytes"
-	"slices"
+	"net/url"
 	"strings"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -20,8 +20,21 @@ type Mount struct {
 	// negative value is no limit.
 	Body int64
 	// Header is sent with every response that the mount's requests get, those that
-	// refuse one included. A field that the program adds comes beside it.
+	// refuse one included. It replaces what Vhost.Header has of the same names, and what
+	// the program adds replaces it.
 	Header []http1.Field
+	// BasicAuth asks for a name and a password; nil lets everybody in.
+	BasicAuth *BasicAuth
+	// Options are for the protocol of a mount by Callback, libwebsockets'
+	// per-mount options: HTTPPMO brings them before each HTTP, so that one Callback can
+	// serve several mounts. The names are the program's.
+	Options []Option
+}
+
+// Option is one of Mount.Options.
+type Option struct {
+	// Name and Value are any text.
+	Name, Value string
 }
 
 // target is where a mount leads: to the callbacks of a protocol, or to a service.
@@ -64,56 +77,26 @@ func Callback(path, protocol string) Mount {
 	return Mount{path: path, to: target{protocol: protocol}}
 }
 
-// Redirect mounts a redirect with the status (301, 302, 303, 307 or 308) to location.
-func Redirect(path string, status int, location string) Mount {
-	return Mount{path: path, to: target{service: &redirection{status, location}}}
-}
-
-// redirection is the service of Redirect.
-type redirection struct {
-	status   int
-	location string
-}
-
-func (r *redirection) check() error {
-	if !redirects(r.status) || !http1.ValidValue(r.location) {
-		return configErrorf("redirect with %d to %q", r.status, r.location)
-	}
-	return nil
-}
-
-func redirects(status int) bool {
-	switch status {
-	case 301, 302, 303, 307, 308:
-		return true
-	}
-	return false
-}
-
-func (r *redirection) serve(h *httpRole, s *session, _ []byte) answering {
-	_ = h.addHeader("Location", r.location)
-	h.called(s, h.respond(s, r.status, "", nil))
-	return nil
-}
-
-func (r *redirection) upgrades() bool { return true }
-
 // mount is a Mount in use.
 type mount struct {
 	Mount
 	protocol *callbacks.Protocol // the vhost's first one if a service answers
-	fields   []byte              // Header as it is sent
+	auth     *authentication
+	fields   *fields
+	query    []byte // Options, as HTTPPMO has them
 }
 
 func newMount(m Mount, v *vhost) *mount {
 	m.path = strings.TrimRight(m.path, "/")
-	m.Header = slices.Clone(m.Header)
-	use := &mount{Mount: m, protocol: v.first()}
+	use := &mount{Mount: m, protocol: v.first(), auth: newAuthentication(m.BasicAuth)}
 	if m.to.service == nil {
 		use.protocol = v.protocol(m.to.protocol)
 	}
-	for _, f := range m.Header {
-		use.fields = http1.AppendField(use.fields, f.Name, f.Value)
+	for i, o := range m.Options {
+		if i > 0 {
+			use.query = append(use.query, '&')
+		}
+		use.query = append(use.query, url.QueryEscape(o.Name)+"="+url.QueryEscape(o.Value)...)
 	}
 	return use
 }
@@ -144,6 +127,22 @@ func (m *mount) service() service {
 	return m.to.service
 }
 
+// authentication is who may pass, or nil.
+func (m *mount) authentication() *authentication {
+	if m == nil {
+		return nil
+	}
+	return m.auth
+}
+
+// options are what HTTPPMO brings, or nil.
+func (m *mount) options() []byte {
+	if m == nil {
+		return nil
+	}
+	return m.query
+}
+
 // bodyMost is the longest body that m takes.
 func (m *mount) bodyMost(lim *Limits) int64 {
 	switch {
@@ -162,10 +161,16 @@ func (m *Mount) check(names map[string]bool) error {
 	case m.to.service == nil && !names[m.to.protocol]:
 		return configErrorf("mount %q names no protocol: %q", m.path, m.to.protocol)
 	}
-	for _, f := range m.Header {
-		if checkField(f.Name, f.Value) != nil {
-			return configErrorf("mount %q: header field %q: %q", m.path, f.Name, f.Value)
+	if err := checkHeader(m.Header); err != nil {
+		return configErrorf("mount %q: %w", m.path, err)
+	}
+	if m.BasicAuth != nil {
+		if err := m.BasicAuth.check(); err != nil {
+			return configErrorf("mount %q: basic authentication: %w", m.path, err)
 		}
+	}
+	if len(m.Options) > 0 && m.to.service != nil {
+		return configErrorf("mount %q has options and no protocol", m.path)
 	}
 	if m.to.service != nil {
 		if err := m.to.service.check(); err != nil {

@@ -85,13 +85,14 @@ func (h *httpRole) respond(s *session, status int, contentType string, body []by
 	if err := h.mayStart(s, status, contentType); err != nil {
 		return err
 	}
-	if err := s.room(len(body) + h.headRoom()); err != nil {
+	if err := s.room(len(body) + h.headRoom(s)); err != nil {
 		return err
 	}
 	b := h.appendHead(s, status, contentType, int64(len(body)))
 	h.sent = int64(len(body))
 	switch {
 	case h.flags&httpBodyless != 0:
+		h.sent = 0
 		s.commit(b)
 	case len(body) >= largeWrite:
 		s.commitWith(b, body)
@@ -106,16 +107,17 @@ func (h *httpRole) respond(s *session, status int, contentType string, body []by
 const headRoom = 512
 
 // headRoom is more than the response's head takes.
-func (h *httpRole) headRoom() int {
-	n := len(h.extra) + headRoom
-	if h.mount != nil {
-		n += len(h.mount.fields)
-	}
-	return n
+func (h *httpRole) headRoom(s *session) int {
+	return len(h.extra) + len(h.defaults(s).all) + headRoom
 }
 
-// status answers with a status and its phrase, and what fields the program added.
+// status answers with the vhost's error page, or a status and its phrase, and what fields
+// the program added.
 func (h *httpRole) status(s *session, status int) {
+	if page := s.vh.errorPage(status); page != nil {
+		_ = h.respond(s, status, page.ContentType, page.Body)
+		return
+	}
 	var text [64]byte
 	b := append(text[:0], http1.StatusText(status)...)
 	if len(b) == 0 {
@@ -129,7 +131,7 @@ func (h *httpRole) start(s *session, status int, contentType string, length int6
 	if err := h.mayStart(s, status, contentType); err != nil {
 		return err
 	}
-	if err := s.room(h.headRoom()); err != nil {
+	if err := s.room(h.headRoom(s)); err != nil {
 		return err
 	}
 	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
@@ -165,20 +167,12 @@ func (h *httpRole) appendHead(s *session, status int, contentType string, length
 	if h.flags&httpDated == 0 {
 		b = s.l.appendDate(b)
 	}
-	if server := s.l.e.cfg.ServerString; server != "" {
-		b = http1.AppendField(b, "Server", server)
-	}
-	if t := s.vh.tls; t != nil && t.hsts != "" && s.secure() {
-		b = http1.AppendField(b, "Strict-Transport-Security", t.hsts)
-	}
 	if contentType != "" {
 		b = http1.AppendField(b, "Content-Type", contentType)
 	}
 	b = h.appendFraming(b, status, length)
 	b = h.appendConnection(b)
-	if h.mount != nil {
-		b = append(b, h.mount.fields...)
-	}
+	b = h.defaults(s).append(b, h.extra)
 	b = append(b, h.extra...)
 	return http1.AppendEnd(b)
 }
@@ -351,6 +345,7 @@ func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
 		return err
 	}
 	s.appendBytes(body[:n])
+	h.sent += int64(n)
 	if done {
 		h.finish(s)
 	} else if final {
@@ -406,6 +401,7 @@ func (h *httpRole) rawStart(s *session) error {
 		h.sendContinue(s)
 	}
 	h.head, h.epoch = len(s.begin()), s.l.cork.epoch
+	h.answer, h.sent = w.resp.Status(), 0
 	if !w.resp.KeepAlive() || framing.Kind == http1.UntilClose {
 		h.flags &^= httpReusable
 	}

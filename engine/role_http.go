@@ -43,6 +43,8 @@ const (
 	httpLast                          // the client has sent FIN: no request follows
 	httpLazy                          // a service says when it wants the body
 	httpDated                         // a service has added a Date of its own
+	httpLogged                        // AccessLog has heard of it
+	httpKnown                         // the mount's BasicAuth has let its user in
 
 	httpLasting = httpServed
 )
@@ -62,16 +64,15 @@ type httpRole struct {
 	left   int64      // of the response's body; negative if not known
 	taken  int64      // of the request's body
 	sent   int64      // of the response's body, before chunking
-	since  int64      // when the request in hand began to arrive, or the wait for one
-	begun  int64      // when its head was complete
-	fed    int64      // when its body was asked for
-	halted int64      // when reading was paused
+	since  int64      // when the head in hand began to arrive, or the wait for one
+	begun  int64      // when the request's head was complete
 	head   int        // where the response begins in the cork
 	epoch  uint32     // ... while the cork has not been flushed since
 	number uint32     // of the transaction, for Handles
 	answer int        // the response's status, 0 before it
 	phase  httpPhase
 	flags  httpFlag
+	tls    uint16 // the version, once it was asked for
 }
 
 func (h *httpRole) receive(s *session, b []byte) (int, error) {
@@ -96,21 +97,17 @@ func (h *httpRole) receiveHead(s *session, b []byte) (int, error) {
 	n, err := http1.ParseRequest(b, req, &l.e.limits.HTTP)
 	switch {
 	case err != nil:
+		l.refused = b
 		h.refuse(s, err, 400)
+		l.refused = nil
 		return len(b), nil
 	case n > 0:
-		if h.own == nil {
-			h.since = l.r.Now()
-		}
 		h.req = req
 		h.begin(s)
-		if n < len(b) {
-			s.inTurn()
-		}
 	case h.own == nil:
 		h.own = l.takeRequest()
 		h.since = l.r.Now()
-		h.await(s)
+		s.deadlineIn(l.e.limits.HeaderTimeout)
 		return h.receiveHead(s, b) // once more, so that own remembers how far it got
 	}
 	return n, nil
@@ -121,12 +118,13 @@ func (h *httpRole) begin(s *session) {
 	s.l.counters.requests++
 	h.flags = h.flags&httpLasting | httpServed
 	req := h.req
+	h.begun = s.l.r.Now()
 	v := h.vhost(s)
 	if !h.transport(s, v) {
 		return
 	}
 	s.vh = v
-	h.mount, h.begun = v.mounted(req.Path()), s.l.r.Now()
+	h.mount = v.mounted(req.Path())
 	if req.KeepAlive() && !s.l.draining {
 		h.flags |= httpReusable
 	}
@@ -138,8 +136,7 @@ func (h *httpRole) begin(s *session) {
 		h.refuse(s, errBodyTooLong, 413)
 		return
 	}
-	h.taken, h.left, h.sent, h.answer = 0, 0, 0, 0
-	h.fed = h.begun
+	h.taken, h.left = 0, 0
 	h.number++
 	h.phase = phaseAnswer
 	if !framing.Empty() {
@@ -147,12 +144,12 @@ func (h *httpRole) begin(s *session) {
 		h.phase = phaseBody
 	}
 	h.flags |= httpCalling
-	if h.wantsWebSocket() {
-		if h.upgrade(s) {
-			return // h is not the session's role any more
-		}
-	} else {
+	switch {
+	case !h.authorized(s): // and answered
+	case !h.wantsWebSocket():
 		h.serve(s)
+	case h.upgrade(s):
+		return // h is not the session's role any more
 	}
 	h.flags &^= httpCalling
 	h.keepHead(s)
@@ -176,6 +173,9 @@ func (h *httpRole) serve(s *session) {
 	}
 	s.proto = h.protocol(s)
 	if !h.ask(s, callbacks.HTTPBindProtocol, nil, 500) || !h.ask(s, callbacks.CheckAccessRights, path, 401) {
+		return
+	}
+	if o := h.mount.options(); o != nil && !h.ask(s, callbacks.HTTPPMO, o, 500) {
 		return
 	}
 	h.flags |= httpOffered
@@ -294,7 +294,7 @@ func (h *httpRole) end(s *session) {
 	}
 	h.phase = phaseHead
 	h.since = s.l.r.Now()
-	h.await(s)
+	s.deadlineIn(s.l.e.limits.IdleTimeout)
 	s.unpause(pauseAnswer)
 }
 
@@ -303,6 +303,7 @@ func (h *httpRole) drop(s *session) {
 	if h.req == nil {
 		return
 	}
+	h.log(s)
 	if h.up != nil {
 		h.unbind(s)
 	} else if s.proto != nil {
@@ -311,7 +312,8 @@ func (h *httpRole) drop(s *session) {
 		}
 		_ = s.tell(callbacks.HTTPDropProtocol, nil)
 	}
-	h.req, h.work = nil, nil
+	h.req, h.work, h.mount = nil, nil, nil
+	h.answer, h.sent = 0, 0
 	if h.own != nil {
 		s.l.giveRequest(h.own)
 		h.own = nil

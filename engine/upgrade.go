@@ -237,6 +237,8 @@ func (h *httpRole) accept(s *session) {
 	}
 	b = append(b, h.extra...)
 	s.commit(http1.AppendEnd(b))
+	h.answer = 101
+	h.log(s)
 
 	if s.proto.RetainHead {
 		s.extend().head = new(http1.Request)

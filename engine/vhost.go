@@ -20,10 +20,14 @@ type vhost struct {
 	raw       *callbacks.Protocol
 	tls       *serverTLS  // nil without
 	clientTLS *tls.Config // what a client without a tls.Config of its own has
+	fields    *fields     // of responses to requests for no mount
+	pages     map[int]*ErrorPage
+	busy      []byte // what a connection over the limit is told
+	accessLog func(*AccessEntry)
 }
 
-func newVhost(cfg Vhost) (v *vhost, err error) {
-	v = &vhost{name: strings.ToLower(cfg.Name), origins: make(map[*callbacks.Protocol]*origins)}
+func newVhost(cfg Vhost, server string) (v *vhost, err error) {
+	v = &vhost{name: hostName(cfg.Name), origins: make(map[*callbacks.Protocol]*origins), accessLog: cfg.AccessLog}
 	if rest, ok := strings.CutPrefix(v.name, "*"); ok {
 		v.suffix = rest
 	}
@@ -51,9 +55,36 @@ func newVhost(cfg Vhost) (v *vhost, err error) {
 			return nil, err
 		}
 	}
+	if err := v.prepare(cfg, server); err != nil {
+		return nil, err
+	}
 	v.clientTLS, err = newClientTLS(cfg.ClientTLS)
 	return v, err
 }
+
+// prepare writes what is sent again and again.
+func (v *vhost) prepare(cfg Vhost, server string) (err error) {
+	hsts := ""
+	if v.tls != nil {
+		hsts = v.tls.hsts
+	}
+	v.fields = newFields(server, hsts, cfg.Header)
+	for _, m := range v.mounts {
+		m.fields = v.fields
+		if len(m.Header) > 0 {
+			m.fields = newFields(server, hsts, cfg.Header, m.Header)
+		}
+	}
+	if v.pages, err = loadErrorPages(cfg.ErrorPages); err != nil {
+		return err
+	}
+	v.busy = v.busyAnswer()
+	return nil
+}
+
+// hostName is how names of hosts are compared: without regard to case, and to the dot
+// that ends a name which is no abbreviation (RFC 3986 3.2.2).
+func hostName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
 
 // protocol finds one by name, or nil.
 func (v *vhost) protocol(name string) *callbacks.Protocol {
@@ -88,7 +119,7 @@ func (p *port) byHost(host []byte) *vhost {
 	if len(p.vhosts) == 1 {
 		return p.vhosts[0]
 	}
-	name := strings.ToLower(string(withoutPort(host)))
+	name := hostName(string(withoutPort(host)))
 	best := p.vhosts[0]
 	for _, v := range p.vhosts {
 		if v.name == name && name != "" {
@@ -102,6 +133,15 @@ func (p *port) byHost(host []byte) *vhost {
 		}
 	}
 	return best
+}
+
+// answersTo tells whether host, without a port, is the vhost's name, or it has none.
+func (v *vhost) answersTo(host []byte) bool {
+	name := hostName(string(host))
+	if v.suffix != "" {
+		return len(name) > len(v.suffix) && strings.HasSuffix(name, v.suffix)
+	}
+	return v.name == "" || v.name == name
 }
 
 // byName is byHost for the name in a ClientHello.
