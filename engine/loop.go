@@ -48,6 +48,8 @@ type loop struct {
 	spareWaitings int           // how many
 
 	laters     []*session            // want role.settle
+	pipelines  []*session            // have had their turn; see pipeline.go
+	pipelined  int                   // requests of the event in hand
 	writeables []*session            // want a Writeable callback
 	spare      []*session            // the other half of each list while it is walked
 	clients    map[*session]struct{} // not connected yet

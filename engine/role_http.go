@@ -64,8 +64,10 @@ type httpRole struct {
 	left   int64      // of the response's body; negative if not known
 	taken  int64      // of the request's body
 	sent   int64      // of the response's body, before chunking
-	since  int64      // when the head in hand began to arrive, or the wait for one
-	begun  int64      // when the request's head was complete
+	since  int64      // when the request in hand began to arrive, or the wait for one
+	begun  int64      // when its head was complete
+	fed    int64      // when its body was asked for
+	halted int64      // when reading was paused
 	head   int        // where the response begins in the cork
 	epoch  uint32     // ... while the cork has not been flushed since
 	number uint32     // of the transaction, for Handles
@@ -102,12 +104,18 @@ func (h *httpRole) receiveHead(s *session, b []byte) (int, error) {
 		l.refused = nil
 		return len(b), nil
 	case n > 0:
+		if h.own == nil {
+			h.since = l.r.Now()
+		}
 		h.req = req
 		h.begin(s)
+		if n < len(b) {
+			s.inTurn()
+		}
 	case h.own == nil:
 		h.own = l.takeRequest()
 		h.since = l.r.Now()
-		s.deadlineIn(l.e.limits.HeaderTimeout)
+		h.await(s)
 		return h.receiveHead(s, b) // once more, so that own remembers how far it got
 	}
 	return n, nil
@@ -137,6 +145,7 @@ func (h *httpRole) begin(s *session) {
 		return
 	}
 	h.taken, h.left = 0, 0
+	h.fed = h.begun
 	h.number++
 	h.phase = phaseAnswer
 	if !framing.Empty() {
@@ -294,7 +303,7 @@ func (h *httpRole) end(s *session) {
 	}
 	h.phase = phaseHead
 	h.since = s.l.r.Now()
-	s.deadlineIn(s.l.e.limits.IdleTimeout)
+	h.await(s)
 	s.unpause(pauseAnswer)
 }
 
