@@ -135,7 +135,8 @@ const (
 	WSClientBindProtocol Reason = 79
 	// ClientHTTPBindProtocol is the same for an HTTP client.
 	ClientHTTPBindProtocol Reason = 85
-	// Connecting comes when a connection is about to be made. An error fails it.
+	// Connecting comes when a connection is about to be made, and not when one of before
+	// is used again. An error fails it.
 	Connecting Reason = 105
 	// ClientConfirmExtensionSupported asks whether the extension named by in,
 	// "permessage-deflate", may be offered, which Protocol.Deflate allows; an error
@@ -148,8 +149,9 @@ const (
 	// ClientAppendHandshakeHeader is the time for Session.AddHeader on the
 	// request. An error fails the connection.
 	ClientAppendHandshakeHeader Reason = 24
-	// ClientFilterPreEstablish comes with a good reply, which Session.Response
-	// shows for the last time. An error fails the connection.
+	// ClientFilterPreEstablish comes with a good reply to an upgrade, which
+	// Session.Response shows for the last time, or with any response to an HTTP request.
+	// An error fails the connection.
 	ClientFilterPreEstablish Reason = 2
 	// ClientEstablished says that the WebSocket is open. Writing is fine here.
 	ClientEstablished Reason = 3
@@ -185,27 +187,35 @@ const (
 
 // HTTP client.
 const (
-	// EstablishedClientHTTP is the head of a response. It is raised by the HTTP
-	// client.
-	EstablishedClientHTTP Reason = 44
-	// ReceiveClientHTTP says that there is some of the response's body. It is
-	// raised by the HTTP client.
-	ReceiveClientHTTP Reason = 46
-	// ReceiveClientHTTPRead is a piece of the response's body. It is raised by the
-	// HTTP client.
-	ReceiveClientHTTPRead Reason = 48
-	// CompletedClientHTTP says that the response is complete. It is raised by the
-	// HTTP client.
-	CompletedClientHTTP Reason = 47
-	// ClientHTTPWriteable asks for a piece of the request's body. It is raised by
-	// the HTTP client.
+	// ClientHTTPWriteable asks for some of the request's body: once when it is time to
+	// begin, and again after each Session.RequestWriteable. It is sent by Session.Write
+	// with WriteHTTP, the last of it with WriteHTTPFinal. It may still come behind
+	// EstablishedClientHTTP, for a server that answers early, but not once that has
+	// said that it does not want the rest. An error fails the transaction.
 	ClientHTTPWriteable Reason = 57
 	// ClientHTTPRedirect says that the server sends a client to the URL in, which is
 	// absolute; Session.Response has the answer. An error refuses to follow and fails the
 	// connection, nil is followed by Connecting.
 	ClientHTTPRedirect Reason = 104
-	// ClosedClientHTTP says that an HTTP client's connection is gone. It is raised
-	// by the HTTP client.
+	// EstablishedClientHTTP is the head of the response, whatever its status;
+	// Session.Response has it from here on until the session's end. It follows
+	// ClientFilterPreEstablish, whose error is ClientConnectionError. From here on the
+	// end is ClosedClientHTTP.
+	EstablishedClientHTTP Reason = 44
+	// ReceiveClientHTTP says that some of the response's body has come, which follows in
+	// ReceiveClientHTTPRead. A program that does not want it yet pauses reading here,
+	// and hears of it again when it has resumed: that is what is left of libwebsockets'
+	// lws_http_client_read.
+	ReceiveClientHTTP Reason = 46
+	// ReceiveClientHTTPRead is a piece of the response's body, without framing. in may
+	// be changed. An error breaks the connection off.
+	ReceiveClientHTTPRead Reason = 48
+	// CompletedClientHTTP says that the response is complete, be there a body or none;
+	// Session.Trailer has its trailers. A response that is cut short has none.
+	CompletedClientHTTP Reason = 47
+	// ClosedClientHTTP says that an HTTP client's transaction is over;
+	// EstablishedClientHTTP has come before. If CompletedClientHTTP has not,
+	// Session.Err tells why. The error is ignored.
 	ClosedClientHTTP Reason = 45
 )
 

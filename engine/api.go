@@ -226,6 +226,9 @@ func (s *session) Response() *http1.Response {
 	if s.l.handshake.s == s {
 		return s.l.handshake.response
 	}
+	if c, ok := s.role.(*clientRole); ok {
+		return &c.d.x.resp
+	}
 	return nil
 }
 
@@ -247,6 +250,10 @@ func (s *session) AddHeader(name, value string) error {
 }
 
 func (s *session) AddTrailer(name, value string) error {
+	if x := s.dialogue(); x != nil {
+		s.l.assertHere()
+		return x.addTrailer(name, value)
+	}
 	h, err := s.inHand()
 	switch {
 	case err != nil:
@@ -258,6 +265,9 @@ func (s *session) AddTrailer(name, value string) error {
 }
 
 func (s *session) Trailer() *http1.Header {
+	if c, ok := s.role.(*clientRole); ok {
+		return c.d.x.body.Trailer()
+	}
 	if h, ok := s.role.(*httpRole); ok && h.req != nil && h.phase == phaseAnswer && !h.req.Framing().Empty() {
 		return h.body.Trailer()
 	}

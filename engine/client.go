@@ -32,14 +32,19 @@ const (
 	AllowExpired ClientFlags = 1 << 3
 	// AllowInsecure accepts any certificate.
 	AllowInsecure ClientFlags = 1 << 4
-	// HTTPNoFollowRedirect takes a redirect for the refusal that it otherwise is not.
+	// HTTPXWWWFormURLEncoded gives an HTTP request the Content-Type of a form,
+	// application/x-www-form-urlencoded.
+	HTTPXWWWFormURLEncoded ClientFlags = 1 << 11
+	// HTTPNoFollowRedirect takes a redirect for the refusal that it otherwise is not, and
+	// in HTTP for the response.
 	HTTPNoFollowRedirect ClientFlags = 1 << 12
-	// AcceptTLSDowngradeRedirects follows redirects from wss to ws, too.
+	// AcceptTLSDowngradeRedirects follows redirects from TLS to none, too: wss to ws,
+	// https to http.
 	AcceptTLSDowngradeRedirects ClientFlags = 1 << 29
 )
 
 // withoutTLS are the flags that mean something without UseSSL.
-const withoutTLS = HTTPNoFollowRedirect | AcceptTLSDowngradeRedirects
+const withoutTLS = HTTPXWWWFormURLEncoded | HTTPNoFollowRedirect | AcceptTLSDowngradeRedirects
 
 // ClientConnectInfo says where to connect and as what; the fields are those of
 // libwebsockets' lws_client_connect_info.
@@ -66,8 +71,21 @@ type ClientConnectInfo struct {
 	Origin string
 	// Protocol lists the subprotocols to offer, separated by commas; "" offers none.
 	Protocol string
-	// Method is "" for a WebSocket, or "RAW" for a raw session.
+	// Method is "" for a WebSocket, "RAW" for a raw session, or that of an HTTP request:
+	// any but CONNECT, which Proxy is for. With OPTIONS the Path may be "*".
 	Method string
+	// BodyLength is how long the body of an HTTP request is, 0 for none; a negative value
+	// says that nobody knows, and the body is sent in chunks. ClientHTTPWriteable asks
+	// for it.
+	BodyLength int64
+	// ExpectContinue has the server asked, by Expect: 100-continue (RFC 9110 10.1.1),
+	// whether it wants the body; one that does not say within a second gets it. A body
+	// of more than a megabyte is announced so in any case.
+	ExpectContinue bool
+	// Timeout is how long an HTTP transaction may take, from Connect to
+	// CompletedClientHTTP, with all redirects and further attempts; ErrTimeout. 0 is no
+	// limit.
+	Timeout time.Duration
 	// Flags choose TLS and what it tolerates.
 	Flags ClientFlags
 	// TLS is what a connection with UseSSL is made with, for example with a client
@@ -123,8 +141,8 @@ type ClientConnectInfo struct {
 	abroad bool // a redirect has led to another origin
 }
 
-// ParseClientURL turns a ws or wss URL into what Connect needs: flags, address,
-// port and path.
+// ParseClientURL turns a ws, wss, http or https URL into what Connect needs: flags,
+// address, port and path, and with the last two the Method GET.
 func ParseClientURL(target string) (ClientConnectInfo, error) {
 	var info ClientConnectInfo
 	u, err := url.Parse(target)
@@ -132,12 +150,15 @@ func ParseClientURL(target string) (ClientConnectInfo, error) {
 		return info, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	switch u.Scheme {
-	case "ws":
+	case "ws", "http":
 		info.Port = 80
-	case "wss":
+	case "wss", "https":
 		info.Port, info.Flags = 443, UseSSL
 	default:
-		return info, configErrorf("%q is no ws or wss URL", target)
+		return info, configErrorf("%q is no ws, wss, http or https URL", target)
+	}
+	if u.Scheme[0] == 'h' {
+		info.Method = "GET"
 	}
 	if p := u.Port(); p != "" {
 		info.Port, _ = strconv.Atoi(p) // url.Parse has seen digits; check sees their size
@@ -148,8 +169,9 @@ func ParseClientURL(target string) (ClientConnectInfo, error) {
 
 // Connect begins to connect a client session and returns at once. Its callbacks
 // come later, never from inside Connect: in the end either ClientEstablished and
-// ClientClosed, or ClientConnectionError, exactly once. The error is for what is
-// wrong with info, or ErrClosed.
+// ClientClosed, or with an HTTP method EstablishedClientHTTP and ClosedClientHTTP, or
+// ClientConnectionError, exactly once. The error is for what is wrong with info, or
+// ErrClosed.
 //
 // With RetryPolicy.Reconnect the Handle, and the Session.Handle of all its sessions,
 // refers to whichever session is the current one, and to none when there will be no

@@ -21,6 +21,8 @@ func (d *dialRole) receive(s *session, b []byte) (int, error) {
 		return d.tunnelled(s, b), nil
 	case s.handshaking() != nil: // what the proxy has sent on is TLS's
 		return 0, nil
+	case d.x != nil:
+		return d.receiveHead(s, b)
 	}
 	n, err := http1.ParseResponse(b, &d.resp, &s.l.e.limits.HTTP)
 	if err != nil {
@@ -65,7 +67,6 @@ func (d *dialRole) badAnswer(s *session, err error) {
 		s.shut(err)
 		return
 	case h.Status != 101 && d.info.Flags&HTTPNoFollowRedirect == 0 && isRedirect(&d.resp):
-		d.heed(&d.resp)
 		if err = d.redirect(s); err == nil {
 			return
 		}

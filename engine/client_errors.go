@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/internal/proxy"
@@ -30,6 +31,43 @@ func (h *HandshakeError) Error() string {
 
 // Unwrap returns Err.
 func (h *HandshakeError) Unwrap() error { return h.Err }
+
+// ResponseError says that an HTTP client's server gave no response that can be used: it
+// is malformed, cut short, goes on for too long, or there was none. A gateway answers
+// 502 (bad gateway) for it.
+type ResponseError struct {
+	// Status is the response's, 0 if it did not get so far.
+	Status int
+	// Text says what was wrong.
+	Text string
+	// Err is the cause: an *http1.Error if it is the form, io.ErrUnexpectedEOF if the
+	// connection ended too early.
+	Err error
+}
+
+// Error tells all of it.
+func (r *ResponseError) Error() string { return describe("engine: response", r.Status, r.Text, r.Err) }
+
+// Unwrap returns Err.
+func (r *ResponseError) Unwrap() error { return r.Err }
+
+// The times that an HTTP client's server, or all of a transaction, may take. All of
+// them are os.ErrDeadlineExceeded, and have Timeout as a net.Error has.
+var (
+	// ErrResponseTimeout is a breach of Limits.ResponseTimeout.
+	ErrResponseTimeout error = &timeoutError{"engine: the server did not answer the request"}
+	// ErrResponseBodyTimeout is a breach of Limits.ResponseBodyTimeout.
+	ErrResponseBodyTimeout error = &timeoutError{"engine: the response's body has stopped"}
+	// ErrTimeout is a breach of ClientConnectInfo.Timeout.
+	ErrTimeout error = &timeoutError{"engine: the transaction took too long"}
+)
+
+type timeoutError struct{ text string }
+
+func (e *timeoutError) Error() string        { return e.text }
+func (e *timeoutError) Timeout() bool        { return true }
+func (e *timeoutError) Temporary() bool      { return true }
+func (e *timeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
 // ProxyError says that ClientConnectInfo.Proxy was no way to the server.
 type ProxyError struct {

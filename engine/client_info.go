@@ -22,9 +22,7 @@ func (i *ClientConnectInfo) check() error {
 		return configErrorf("port %d", i.Port)
 	case i.Flags&^withoutTLS != 0 && i.Flags&UseSSL == 0:
 		return configErrorf("flags %#x without UseSSL", uint32(i.Flags))
-	case i.Method != "" && i.Method != "RAW":
-		return configErrorf("method %q: only WebSocket and RAW clients", i.Method)
-	case i.target()[0] != '/' || strings.ContainsAny(i.Path, " \r\n\t#") || !http1.ValidValue(i.Path):
+	case !i.validPath():
 		return configErrorf("path %q", i.Path)
 	case !http1.ValidValue(i.Host) || !http1.ValidValue(i.Origin):
 		return configErrorf("host %q or origin %q", i.Host, i.Origin)
@@ -35,9 +33,12 @@ func (i *ClientConnectInfo) check() error {
 		}
 	}
 	for _, f := range i.Header {
-		if checkField(f.Name, f.Value) != nil {
+		if i.checkField(f.Name, f.Value) != nil {
 			return configErrorf("header field %q: %q", f.Name, f.Value)
 		}
+	}
+	if err := i.checkMethod(); err != nil {
+		return err
 	}
 	if i.Iface != "" {
 		if _, err := netip.ParseAddr(i.Iface); err != nil {
@@ -48,6 +49,43 @@ func (i *ClientConnectInfo) check() error {
 		return err
 	}
 	return i.Retry.check()
+}
+
+func (i *ClientConnectInfo) validPath() bool {
+	if i.Path == "*" && i.Method == "OPTIONS" { // RFC 9112 3.2.4
+		return true
+	}
+	return i.target()[0] == '/' && !strings.ContainsAny(i.Path, " \t#") && http1.ValidValue(i.Path)
+}
+
+// http tells whether i asks for an HTTP transaction.
+func (i *ClientConnectInfo) http() bool { return i.Method != "" && i.Method != "RAW" }
+
+// checkMethod looks at what is about HTTP requests.
+func (i *ClientConnectInfo) checkMethod() error {
+	switch {
+	case !i.http():
+		if i.BodyLength != 0 || i.ExpectContinue || i.Timeout != 0 {
+			return configErrorf("a body or a Timeout without an HTTP method")
+		}
+	case !http1.ValidName(i.Method) || i.Method == "CONNECT":
+		return configErrorf("method %q", i.Method)
+	case i.Method == "TRACE" && i.BodyLength != 0: // RFC 9110 9.3.8
+		return configErrorf("TRACE with a body")
+	case i.ExpectContinue && i.BodyLength == 0:
+		return configErrorf("ExpectContinue without a body")
+	case i.Timeout < 0:
+		return configErrorf("Timeout %v", i.Timeout)
+	}
+	return nil
+}
+
+// checkField refuses malformed fields and those that the engine writes itself.
+func (i *ClientConnectInfo) checkField(name, value string) error {
+	if !i.http() {
+		return checkField(name, value)
+	}
+	return checkRequestField(name, value)
 }
 
 // checkProxy looks whether there is a way by the Proxy.

@@ -22,6 +22,10 @@ func (d *dialRole) connected(s *session) {
 	if s.state != stateOpen { // the program has closed
 		return
 	}
+	if d.info.http() {
+		d.request(s)
+		return
+	}
 	d.key = ws.NewKey()
 	extension, err := d.offer(s, nil)
 	if err != nil {
@@ -69,7 +73,7 @@ func (d *dialRole) appendRequest(b, more []byte) []byte {
 }
 
 func (d *dialRole) addHeader(name, value string) error {
-	if err := checkField(name, value); err != nil {
+	if err := d.info.checkField(name, value); err != nil {
 		return err
 	}
 	if d.info.abroad && secret(name) {

@@ -179,10 +179,22 @@ func TestConnectRefusesBadInfo(t *testing.T) {
 		"injection":  func(i *engine.ClientConnectInfo) { i.Origin = "a\r\nX: y" },
 		"protocol":   func(i *engine.ClientConnectInfo) { i.Protocol = "a, b c" },
 		"header":     func(i *engine.ClientConnectInfo) { i.Header = []http1.Field{{Name: "Host", Value: "x"}} },
-		"method":     func(i *engine.ClientConnectInfo) { i.Method = "MQTT" },
-		"vhost":      func(i *engine.ClientConnectInfo) { i.Vhost = "x" },
-		"local":      func(i *engine.ClientConnectInfo) { i.LocalProtocolName = "x" },
-		"iface":      func(i *engine.ClientConnectInfo) { i.Iface = "eth0" },
+		"method":     func(i *engine.ClientConnectInfo) { i.Method = "GE T" },
+		"CONNECT":    func(i *engine.ClientConnectInfo) { i.Method = "CONNECT" },
+		"TRACE":      func(i *engine.ClientConnectInfo) { i.Method, i.BodyLength = "TRACE", 1 },
+		"body":       func(i *engine.ClientConnectInfo) { i.BodyLength = 1 },
+		"timeout":    func(i *engine.ClientConnectInfo) { i.Timeout = time.Second },
+		"expect":     func(i *engine.ClientConnectInfo) { i.Method, i.ExpectContinue = "PUT", true },
+		"asterisk":   func(i *engine.ClientConnectInfo) { i.Method, i.Path = "GET", "*" },
+		"framing": func(i *engine.ClientConnectInfo) {
+			i.Method, i.Header = "GET", []http1.Field{{Name: "Transfer-Encoding", Value: "chunked"}}
+		},
+		"splitting": func(i *engine.ClientConnectInfo) {
+			i.Method, i.Header = "GET", []http1.Field{{Name: "X", Value: "a\r\nY: b"}}
+		},
+		"vhost": func(i *engine.ClientConnectInfo) { i.Vhost = "x" },
+		"local": func(i *engine.ClientConnectInfo) { i.LocalProtocolName = "x" },
+		"iface": func(i *engine.ClientConnectInfo) { i.Iface = "eth0" },
 	} {
 		info := ok
 		change(&info)
@@ -190,7 +202,7 @@ func TestConnectRefusesBadInfo(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, u := range []string{"http://a", "ws://a:99999", "ws://", "%"} {
+	for _, u := range []string{"ftp://a", "ws://a:99999", "ws://", "%"} {
 		if _, err := engine.ParseClientURL(u); !errors.Is(err, engine.ErrConfig) {
 			t.Errorf("URL %q: %v", u, err)
 		}

@@ -18,7 +18,7 @@ func (s *session) early() *early {
 	if s.state > stateOpen {
 		return nil
 	}
-	if d, ok := s.role.(*dialRole); ok {
+	if d, ok := s.role.(*dialRole); ok && !d.x.open() {
 		return &d.early
 	}
 	if h := s.handshaking(); h != nil {

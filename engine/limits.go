@@ -90,6 +90,12 @@ type Limits struct {
 	// HandshakeTimeout is how long a server may take to answer a client's upgrade.
 	// Default 15 s.
 	HandshakeTimeout time.Duration
+	// ResponseTimeout is how long a server may take from the last byte of a client's
+	// request to the last of the response's head; ErrResponseTimeout. Default 60 s.
+	ResponseTimeout time.Duration
+	// ResponseBodyTimeout is the longest pause inside a response's body;
+	// ErrResponseBodyTimeout. A program that waits for events has none. Default 60 s.
+	ResponseBodyTimeout time.Duration
 	// TLSHandshakeTimeout is how long the peer may take for the TLS handshake; the
 	// connection is reset. Time that this side needs does not count, and waiting for
 	// room counts by itself: it may take six times as long. Default 10 s.
@@ -157,6 +163,8 @@ func (l Limits) withDefaults() Limits {
 	duration(&l.IdleTimeout, 60*time.Second)
 	duration(&l.ConnectTimeout, 20*time.Second)
 	duration(&l.HandshakeTimeout, 15*time.Second)
+	duration(&l.ResponseTimeout, 60*time.Second)
+	duration(&l.ResponseBodyTimeout, 60*time.Second)
 	duration(&l.TLSHandshakeTimeout, 10*time.Second)
 	length(&l.TLSHandshakes, 1024)
 	length(&l.TLSHandshakesPerIP, max(l.TLSHandshakes/4, 1))

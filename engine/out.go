@@ -111,6 +111,10 @@ func (s *session) room(n int) error {
 
 // stall stops reading and starts the clock of a peer that does not read either.
 func (s *session) stall() {
+	if x := s.dialogue(); x != nil {
+		x.stall(s)
+		return
+	}
 	if s.paused&pauseQueue == 0 {
 		s.pause(pauseQueue)
 		s.link.Progressed()                     // from here on

@@ -33,11 +33,34 @@ func isRedirect(r *http1.Response) bool {
 	return false
 }
 
+// follows tells whether an HTTP client goes where the response sends it: not with a
+// body that it would have to send once more and does not have any more.
+func (d *dialRole) follows() bool {
+	if !isRedirect(&d.resp) || d.info.Flags&HTTPNoFollowRedirect != 0 {
+		return false
+	}
+	_, body := d.info.after(d.resp.Status())
+	return !body || d.x.facts&dialogueBegun == 0
+}
+
+// after is what a redirect with that status makes of the request (RFC 9110 15.4): its
+// method, and whether it has a body.
+func (i *ClientConnectInfo) after(status int) (method string, body bool) {
+	switch {
+	case status == 303 && i.Method != "HEAD", status <= 302 && i.Method == "POST":
+		return "GET", false
+	}
+	return i.Method, i.BodyLength != 0
+}
+
 // redirect follows the response, or says why not. The link goes either way.
 func (d *dialRole) redirect(s *session) error {
 	location, _ := d.resp.Header().Get("Location")
 	next, target, err := d.info.towards(string(location))
 	refuse := func(text string) error {
+		if d.info.http() {
+			return &ResponseError{Status: d.resp.Status(), Text: text, Err: err}
+		}
 		return &HandshakeError{Status: d.resp.Status(), Text: text, Err: err}
 	}
 	switch {
@@ -54,10 +77,28 @@ func (d *dialRole) redirect(s *session) error {
 	if s.state != stateOpen {
 		return nil
 	}
+	d.heed(&d.resp)
+	if d.info.http() {
+		next.become(d.info.after(d.resp.Status()))
+	}
 	d.hops++
 	d.hop = next
 	s.shut(errRedirected)
 	return nil
+}
+
+// become makes i a request with that method, and without what is about its body if it
+// has none any more.
+func (i *ClientConnectInfo) become(method string, body bool) {
+	i.Method = method
+	if body || i.BodyLength == 0 {
+		return
+	}
+	i.BodyLength, i.ExpectContinue = 0, false
+	i.Flags &^= HTTPXWWWFormURLEncoded
+	i.Header = slices.DeleteFunc(slices.Clone(i.Header), func(f http1.Field) bool {
+		return len(f.Name) > len("Content-") && strings.EqualFold(f.Name[:len("Content-")], "Content-")
+	})
 }
 
 // redirected begins the attempt that a redirect asks for, in the place of the one
@@ -107,7 +148,9 @@ func (i *ClientConnectInfo) towards(location string) (next *ClientConnectInfo, t
 			return nil, "", err
 		}
 	}
-	to.Scheme = map[string]string{"http": "ws", "https": "wss"}[to.Scheme]
+	if !i.http() {
+		to.Scheme = map[string]string{"http": "ws", "https": "wss"}[to.Scheme]
+	}
 	return &j, to.String(), j.check()
 }
 

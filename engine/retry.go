@@ -140,7 +140,7 @@ func (d *dialRole) again(s *session, err error) bool {
 		return false
 	case hop != nil:
 		return d.redirected(s, hop)
-	case n == nil || lasting(s.Err()) || n.policy.Conceal >= 0 && n.failures >= n.policy.Conceal:
+	case n == nil || lasting(s.Err()) || !d.repeatable() || n.policy.Conceal >= 0 && n.failures >= n.policy.Conceal:
 		return false
 	}
 	n.failures++

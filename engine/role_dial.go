@@ -32,15 +32,17 @@ type dialRole struct {
 	info  ClientConnectInfo // of this attempt, which may be a redirect's
 	line  *line             // nil without a RetryPolicy
 	hops  int               // redirects followed
-	bound bool              // WSClientBindProtocol has been raised
+	bound bool              // WSClientBindProtocol or ClientHTTPBindProtocol has been raised
 	early early
 	alarm reactor.Timer
+	whole reactor.Timer // for ClientConnectInfo.Timeout
 }
 
 // attempt is what is forgotten before the next one.
 type attempt struct {
 	dialing  *reactor.Dialing
-	tunnel   *tunnel // while a proxy is asked
+	x        *dialogue // of an HTTP client, once its request is on its way
+	tunnel   *tunnel   // while a proxy is asked
 	key      string
 	extra    []byte
 	cookies  []string // of AddHeader
@@ -74,6 +76,7 @@ func (d *dialRole) start(s *session) {
 		s.ended(ErrClosed)
 		return
 	}
+	d.hurry(s)
 	d.dial(s)
 }
 
@@ -92,7 +95,7 @@ func (d *dialRole) dial(s *session) {
 	d.attempt = attempt{}
 	if d.info.Method != "RAW" && !d.bound {
 		d.bound = true
-		if err := s.tell(callbacks.WSClientBindProtocol, nil); err != nil {
+		if err := s.tell(d.info.bind(), nil); err != nil {
 			s.forgo()
 			s.ended(err)
 			return
@@ -171,23 +174,36 @@ func (d *dialRole) arm(s *session, at int64) {
 // Expire is that alarm; it is for the wheel only.
 func (p *dialer) Expire(now int64) { (*session)(p).expired(now) }
 
-func (d *dialRole) eof(s *session) { s.abort(d.unanswered(io.ErrUnexpectedEOF)) }
+func (d *dialRole) eof(s *session) {
+	if d.x != nil {
+		s.abort(&ResponseError{Text: "the server closed without a response", Err: io.ErrUnexpectedEOF})
+		return
+	}
+	s.abort(d.unanswered(io.ErrUnexpectedEOF))
+}
 
 func (d *dialRole) timeout(s *session, _ int64) {
 	switch {
 	case d.line != nil && d.line.over: // closed meanwhile, and about to hear of it
 	case s.link == nil: // it has waited
 		d.dial(s)
+	case d.x != nil:
+		d.requestTimeout(s)
 	case !s.secureTimeout():
 		s.abort(d.unanswered(ErrHandshakeTimeout))
 	}
 }
 
-func (d *dialRole) writeable(*session) {}
+func (d *dialRole) writeable(s *session) { d.x.pump(s) }
 
 func (d *dialRole) settle(*session) {}
 
-func (d *dialRole) write(*session, []byte, callbacks.Kind) error { return callbacks.ErrRole }
+func (d *dialRole) write(s *session, p []byte, kind callbacks.Kind) error {
+	if d.x == nil {
+		return callbacks.ErrRole
+	}
+	return d.x.write(s, p, kind)
+}
 
 // fail gives up: before there is a link by ending the search for one.
 func (d *dialRole) fail(s *session, err error) {
@@ -214,17 +230,27 @@ func (d *dialRole) close(s *session, _ ws.StatusCode, _ string) error {
 	return nil
 }
 
-func (d *dialRole) goodbye(s *session) { d.fail(s, ErrClosed) }
+func (d *dialRole) goodbye(s *session) {
+	if d.x == nil { // a request in hand is answered: somebody here may need that to answer another
+		d.fail(s, ErrClosed)
+	}
+}
 
 // closed is the one terminal callback of a client that was not established.
 func (d *dialRole) closed(s *session) {
+	d.unbind(s)
+	_ = d.tellOf(s, d.refusal, callbacks.ClientConnectionError, s.cause().Error())
+}
+
+// unbind is what the ends of clients have in common.
+func (d *dialRole) unbind(s *session) {
 	delete(s.l.clients, s)
 	s.l.r.Disarm(&d.alarm)
+	s.l.r.Disarm(&d.whole)
 	d.early.drop()
 	if d.bound {
-		_ = s.tell(callbacks.WSClientDropProtocol, nil)
+		_ = s.tell(d.info.drop(), nil)
 	}
-	_ = d.tellOf(s, d.refusal, callbacks.ClientConnectionError, s.cause().Error())
 }
 
 // tellOf calls the program, which may look at a response.

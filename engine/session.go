@@ -164,13 +164,14 @@ func (s *session) shut(err error) {
 	}
 	s.state = stateClosing
 	s.link.Close()
-	if _, ok := s.role.(*dialRole); ok {
+	switch s.role.(type) {
+	case *dialRole, *clientRole:
 		s.part()
 	}
 }
 
-// part leaves the link of a client that was not established to end in good order,
-// which may take a while, and does not wait for that.
+// part leaves the link of a client that was not established, or has all of its
+// response, to end in good order, which may take a while, and does not wait for that.
 func (s *session) part() {
 	if c, ok := s.link.(*reactor.Conn); ok {
 		c.SetHandler(nobody{})

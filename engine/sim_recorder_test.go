@@ -36,6 +36,7 @@ type record struct {
 	completed   bool // HTTPBodyCompletion has
 	opened      bool // RawAdopt or RawConnected has come
 	destroyed   bool
+	responded   bool // EstablishedClientHTTP has come
 }
 
 func newRecorder(fail, trace func(string, ...any)) *recorder {
@@ -95,6 +96,8 @@ var drops = map[callbacks.Reason]callbacks.Reason{
 	callbacks.WSServerDropProtocol: callbacks.WSServerBindProtocol,
 	callbacks.WSClientDropProtocol: callbacks.WSClientBindProtocol,
 	callbacks.RawSktDropProtocol:   callbacks.RawSktBindProtocol,
+
+	callbacks.ClientHTTPDropProtocol: callbacks.ClientHTTPBindProtocol,
 }
 
 // step checks one reason against what came before.
@@ -173,10 +176,10 @@ func (c *record) inRole(why callbacks.Reason) (wrong string) {
 	case callbacks.Connecting, callbacks.ClientRetrying:
 		twice := c.waits && why == callbacks.ClientRetrying
 		c.waits = why == callbacks.ClientRetrying
-		return c.only(c.client && !c.established && !c.opened && !twice, "out of order")
+		return c.only(c.client && !c.established && !c.opened && !c.responded && !twice, "out of order")
 	case callbacks.ClientAppendHandshakeHeader, callbacks.ClientFilterPreEstablish, callbacks.ClientHTTPRedirect,
 		callbacks.OpenSSLPerformServerCertVerification:
-		return c.only(c.client && !c.established && !c.waits, "out of order")
+		return c.only(c.client && !c.established && !c.responded && !c.waits, "out of order")
 	case callbacks.Established, callbacks.ClientEstablished:
 		ok := !c.established && !c.waits && (c.bound == callbacks.WSServerBindProtocol || c.bound == callbacks.WSClientBindProtocol)
 		c.established = true
@@ -193,7 +196,27 @@ func (c *record) inRole(why callbacks.Reason) (wrong string) {
 	case callbacks.RawRX, callbacks.RawWriteable:
 		return c.only(c.opened && c.bound != 0, "not open")
 	}
+	if c.bound == callbacks.ClientHTTPBindProtocol {
+		return c.response(why)
+	}
 	return c.ending(why)
+}
+
+// response checks the reasons of an HTTP client's transaction.
+func (c *record) response(why callbacks.Reason) (wrong string) {
+	switch why {
+	case callbacks.ClientHTTPWriteable:
+		return c.only(!c.completed && !c.waits, "a request's body outside of the transaction")
+	case callbacks.EstablishedClientHTTP:
+		ok := !c.responded && !c.waits
+		c.responded = true
+		return c.only(ok, "two responses")
+	case callbacks.ReceiveClientHTTP, callbacks.ReceiveClientHTTPRead, callbacks.CompletedClientHTTP:
+		ok := c.responded && !c.completed
+		c.completed = why == callbacks.CompletedClientHTTP
+		return c.only(ok, "outside of the response")
+	}
+	return fmt.Sprintf("%v in a client's transaction", why)
 }
 
 // transaction checks the reasons of a request.
@@ -226,7 +249,10 @@ func (c *record) ending(why callbacks.Reason) (wrong string) {
 		return c.only(c.established && c.client == (why == callbacks.ClientClosed), "Closed without Established")
 	case callbacks.ClientConnectionError:
 		c.terminal = why
-		return c.only(c.client && !c.established && !c.opened, "ClientConnectionError of an open session")
+		return c.only(c.client && !c.established && !c.opened && !c.responded, "ClientConnectionError of an open session")
+	case callbacks.ClosedClientHTTP:
+		c.terminal = why
+		return c.only(c.responded, "ClosedClientHTTP without a response")
 	case callbacks.RawClose:
 		c.terminal = why
 	}

@@ -46,6 +46,7 @@ var again = []func(*testing.T){
 	TestHeldUpgradesGoOn, TestHeldUpgradesAreRefused, TestProceedHasItsTime, TestHandleOfAnUpgrade, TestSelectWhileHeld,
 	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,
 	TestBothSidesKnowHowItEnded, TestShutdownIsToldToBothSides, TestCodesThatMustNotBeSent, TestCloseStatusIsWhatWasSent, TestCloseDuringAHandshake,
+	TestClientGet, TestClientMethods, TestClientForm, TestClientTrailers, TestClientFramings,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 }
 

@@ -124,6 +124,7 @@ type life struct {
 	created, destroyed      bool
 	established, terminal   bool
 	bound, served, peerDone bool
+	responded, completed    bool // of an HTTP client
 }
 
 // next notes a reason and says what is wrong with it, if anything.
@@ -157,7 +158,7 @@ func (l *life) begin(r callbacks.Reason) string {
 func (l *life) end() string {
 	l.destroyed = true
 	switch {
-	case (l.established || l.served) && !l.terminal:
+	case (l.established || l.served || l.responded) && !l.terminal:
 		return "without a terminal reason"
 	case l.bound:
 		return "while bound to a protocol"
@@ -168,13 +169,15 @@ func (l *life) end() string {
 // binding checks that binds and drops come in pairs.
 func (l *life) binding(r callbacks.Reason) string {
 	switch r {
-	case callbacks.HTTPBindProtocol, callbacks.WSServerBindProtocol, callbacks.WSClientBindProtocol, callbacks.RawSktBindProtocol:
+	case callbacks.HTTPBindProtocol, callbacks.WSServerBindProtocol, callbacks.WSClientBindProtocol, callbacks.ClientHTTPBindProtocol,
+		callbacks.RawSktBindProtocol:
 		if l.bound {
 			return "bound twice"
 		}
 		l.bound = true
 		l.served = l.served || r == callbacks.HTTPBindProtocol
-	case callbacks.HTTPDropProtocol, callbacks.WSServerDropProtocol, callbacks.WSClientDropProtocol, callbacks.RawSktDropProtocol:
+	case callbacks.HTTPDropProtocol, callbacks.WSServerDropProtocol, callbacks.WSClientDropProtocol, callbacks.ClientHTTPDropProtocol,
+		callbacks.RawSktDropProtocol:
 		if !l.bound {
 			return "dropped without a binding"
 		}
@@ -200,7 +203,7 @@ func (l *life) conversation(r callbacks.Reason) string {
 			return "received before it was established"
 		}
 	case callbacks.Connecting, callbacks.ClientRetrying, callbacks.ClientHTTPRedirect:
-		if l.established {
+		if l.established || l.responded {
 			return "of a session that was established"
 		}
 	case callbacks.WSPeerInitiatedClose:
@@ -215,8 +218,34 @@ func (l *life) conversation(r callbacks.Reason) string {
 		}
 	case callbacks.ClientConnectionError, callbacks.ClosedHTTP:
 		l.terminal = true
-		if l.established {
+		if l.established || l.responded {
 			return "of a session that was established"
+		}
+	}
+	return l.response(r)
+}
+
+// response checks what an HTTP client hears of its response.
+func (l *life) response(r callbacks.Reason) string {
+	switch r {
+	case callbacks.EstablishedClientHTTP:
+		if l.responded {
+			return "two responses"
+		}
+		l.responded = true
+	case callbacks.ReceiveClientHTTP, callbacks.ReceiveClientHTTPRead, callbacks.CompletedClientHTTP:
+		if !l.responded || l.completed {
+			return "outside of the response"
+		}
+		l.completed = r == callbacks.CompletedClientHTTP
+	case callbacks.ClientHTTPWriteable:
+		if l.completed || !l.bound {
+			return "outside of the transaction"
+		}
+	case callbacks.ClosedClientHTTP:
+		l.terminal = true
+		if !l.responded {
+			return "closed before there was a response"
 		}
 	}
 	return ""

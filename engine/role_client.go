@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"errors"
+	"io"
+
+	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws"
+)
+
+// clientRole is an HTTP client from the response's head on. The session is one
+// transaction: it ends with it, and leaves the connection to the next.
+//
+//	responded --> receive: a piece, a piece --> complete --> settle --> closed
+//	                 +--> cut short, too slow, no HTTP --------------> closed, with an error
+type clientRole struct{ d *dialRole }
+
+// receiveHead waits for the final response, and goes past those before it: 100 lets
+// the body go, the others are of no use to a client that does not ask for them.
+func (d *dialRole) receiveHead(s *session, b []byte) (int, error) {
+	d.x.facts |= dialogueHeard
+	n, err := http1.ParseResponse(b, &d.resp, &s.l.e.limits.HTTP)
+	if err != nil {
+		s.abort(&ResponseError{Text: "the answer is no HTTP response", Err: err})
+		return 0, nil
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	status := d.resp.Status()
+	if status >= 200 || status == 101 {
+		return n, d.responded(s)
+	}
+	d.resp.Reset()
+	if d.interim++; d.interim > interimMost {
+		s.abort(&ResponseError{Status: status, Text: "too many interim responses"})
+	} else if status == 100 && d.x.facts&dialogueHeld != 0 {
+		d.goAhead(s)
+	}
+	return n, nil
+}
+
+// responded has the head of the final response.
+func (d *dialRole) responded(s *session) error {
+	x, status := d.x, d.resp.Status()
+	if err := d.keep(s); err != nil {
+		return err
+	}
+	framing, err := d.resp.Framing(d.info.Method)
+	switch {
+	case err != nil:
+		s.abort(&ResponseError{Status: status, Text: "a body without an end", Err: err})
+		return nil
+	case status == 101:
+		s.abort(&ResponseError{Status: status, Text: "the server switched to a protocol that nobody had asked for"})
+		return nil
+	case d.follows():
+		if err := d.redirect(s); err != nil {
+			s.shut(err)
+		}
+		return nil
+	}
+	d.resp.CopyTo(&x.resp)
+	if err := d.tellOf(s, &x.resp, callbacks.ClientFilterPreEstablish, ""); err != nil || s.state != stateOpen {
+		return err
+	}
+	if status >= 300 || x.facts&dialogueHeld != 0 { // RFC 9112 9.5: it does not want the body, or had none wanted
+		x.stop()
+	}
+	c := &clientRole{d}
+	s.become(c)
+	x.body.Start(framing, &s.l.e.limits.HTTP)
+	s.deadlineIn(s.l.e.limits.ResponseBodyTimeout)
+	if err := s.tell(callbacks.EstablishedClientHTTP, nil); err != nil || s.state != stateOpen {
+		return err
+	}
+	if framing.Empty() {
+		return c.complete(s)
+	}
+	return nil
+}
+
+// receive gives the program what has come of the body.
+func (c *clientRole) receive(s *session, b []byte) (used int, err error) {
+	x := c.d.x
+	if x.facts&dialogueDone != 0 { // nobody has asked for more
+		x.facts &^= dialogueReusable
+		return len(b), nil
+	}
+	if err := s.tell(callbacks.ReceiveClientHTTP, nil); err != nil {
+		return 0, err
+	}
+	for used < len(b) && s.paused == 0 && s.state == stateOpen {
+		n, data, done, err := x.body.Next(b[used:])
+		used += n
+		if err != nil {
+			s.abort(c.broken(err))
+			return used, nil
+		}
+		if len(data) > 0 {
+			if err := s.lend(callbacks.ReceiveClientHTTPRead, data); err != nil {
+				return used, err
+			}
+		}
+		if done && s.state == stateOpen {
+			return used, c.complete(s)
+		}
+	}
+	return used, nil
+}
+
+// broken is the error of a body that is none, or not all of one.
+func (c *clientRole) broken(err error) error {
+	if errors.Is(err, http1.ErrUnexpectedEOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return &ResponseError{Status: c.d.x.resp.Status(), Text: "the body is broken", Err: err}
+}
+
+// complete says that all of the response is there. The session ends behind the event.
+func (c *clientRole) complete(s *session) error {
+	c.d.x.facts |= dialogueDone
+	c.d.x.stop()
+	s.later()
+	return s.tell(callbacks.CompletedClientHTTP, nil)
+}
+
+// eof is the end of a body that has no other, or of one that is not complete.
+func (c *clientRole) eof(s *session) {
+	x := c.d.x
+	err := x.body.EOF()
+	switch {
+	case x.facts&dialogueDone != 0:
+		x.facts &^= dialogueReusable
+	case err != nil:
+		s.abort(c.broken(err))
+	case s.flags&flagCutShort != 0:
+		s.abort(c.broken(ErrCutShort))
+	default:
+		if err := c.complete(s); err != nil {
+			s.fail(err)
+		}
+	}
+}
+
+// settle ends the session behind the event that has completed it.
+func (c *clientRole) settle(s *session) {
+	if c.d.x.facts&dialogueDone != 0 {
+		s.shut(nil)
+	}
+}
+
+func (c *clientRole) writeable(s *session) { c.d.x.pump(s) }
+
+func (c *clientRole) timeout(s *session, now int64) {
+	gap := s.l.e.limits.ResponseBodyTimeout
+	switch {
+	case c.d.x.open() && c.d.x.stalls(s):
+	case s.paused != 0:
+		s.seen = now
+		s.deadlineIn(gap)
+	case s.seen+int64(gap) > now:
+		s.deadlineAt(s.seen + int64(gap))
+	default:
+		s.abort(ErrResponseBodyTimeout)
+	}
+}
+
+func (c *clientRole) write(s *session, p []byte, kind callbacks.Kind) error {
+	return c.d.x.write(s, p, kind)
+}
+
+// fail breaks the connection off: that is the one way to refuse the rest of a
+// response.
+func (c *clientRole) fail(s *session, err error) {
+	if errors.Is(err, callbacks.ErrClose) {
+		err = callbacks.ErrClosed
+	} else if !errors.Is(err, callbacks.ErrClosed) {
+		s.unexpected(err)
+	}
+	s.abort(err)
+}
+
+func (c *clientRole) close(s *session, _ ws.StatusCode, _ string) error {
+	s.abort(callbacks.ErrClosed)
+	return nil
+}
+
+// goodbye lets the transaction end by itself.
+func (c *clientRole) goodbye(*session) {}
+
+func (c *clientRole) closed(s *session) {
+	c.d.unbind(s)
+	_ = s.tell(callbacks.ClosedClientHTTP, nil)
+}
