@@ -8,7 +8,9 @@ import (
 // Character classes. One table, one bit per class.
 const (
 	isToken    = 1 << iota // tchar, RFC 9110 5.6.2
-	isTarget               // what we accept in a request-target
+	isPath                 // pchar, "/", "?": a path and query, RFC 3986 3.3 and 3.4
+	isTarget               // isPath, and the brackets of an IPv6 host
+	isLoose                // isTarget, and what else Limits.LooseTarget lets through
 	isText                 // HTAB, SP, VCHAR, obs-text: a field value, RFC 9110 5.5
 	isHex                  // HEXDIG, both cases
 	isRegName              // unreserved or sub-delim, RFC 3986 3.2.2 without escapes
@@ -37,16 +39,11 @@ func classes() (t [256]uint8) {
 	for c := 0x20; c <= 0xff; c++ {
 		t[c] |= isText | isQuotable
 	}
-	// RFC 3986 has no place for []\^`{|} in a path or query, but browsers send
-	// them bare and no parser takes them for something else.
-	for c := 0x21; c < 0x7f; c++ {
-		t[c] |= isTarget
-	}
+	mark(alphanum+subDelims+unreserved+"%:@/?", isPath|isTarget|isLoose)
+	mark("[]", isTarget|isLoose)
+	mark("\\^`{|}", isLoose)
 	t['\t'] |= isText | isQuotable
 	t[0x7f] = 0
-	for _, c := range "#\"<>" {
-		t[c] &^= isTarget
-	}
 	t['"'] &^= isQuotable
 	t['\\'] &^= isQuotable
 	return t

@@ -25,7 +25,9 @@ func TestClasses(t *testing.T) {
 		{"qdtext, RFC 9110 5.6.4", isQuotable, func(c byte) bool {
 			return (c == '\t' || c == ' ' || visible(c) || c >= 0x80) && c != '"' && c != '\\'
 		}},
-		{"target", isTarget, func(c byte) bool { return visible(c) && !in("#\"<>")(c) }},
+		{"path", isPath, func(c byte) bool { return visible(c) && !in("#\"<>[]\\^`{|}")(c) }},
+		{"target", isTarget, func(c byte) bool { return visible(c) && !in("#\"<>\\^`{|}")(c) }},
+		{"loose target", isLoose, func(c byte) bool { return visible(c) && !in("#\"<>")(c) }},
 		{"HEXDIG", isHex, func(c byte) bool { return digit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }},
 		{"reg-name, RFC 3986 3.2.2", isRegName, func(c byte) bool { return letter(c) || digit(c) || in("-._~!$&'()*+,;=")(c) }},
 	} {

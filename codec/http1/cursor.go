@@ -86,8 +86,8 @@ func nameEnd(line []byte, n int) error {
 }
 
 // earlyRequest judges an unfinished request line. The mark stays at the version,
-// of which a few bytes are all there can be.
-func (c *cursor) earlyRequest(b []byte) error {
+// of which a few bytes are all there can be. Target is the class of the target.
+func (c *cursor) earlyRequest(b []byte, target uint8) error {
 	c.restart()
 	b = b[:c.seen]
 	if c.part == partFirst {
@@ -96,7 +96,7 @@ func (c *cursor) earlyRequest(b []byte) error {
 		}
 	}
 	if c.part == partTarget {
-		if err := c.earlyWord(b, isTarget, ErrTarget); err != nil {
+		if err := c.earlyWord(b, target, ErrTarget); err != nil {
 			return err
 		}
 	}

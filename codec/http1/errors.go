@@ -103,7 +103,8 @@ var (
 	ErrChunk = remote(400, "malformed chunk")
 	// ErrChunkOverhead is a breach of Limits.ChunkExtension (RFC 9112 7.1.1).
 	ErrChunkOverhead = remote(400, "chunk framing far above the data")
-	// ErrTrailer is a trailer field that may only stand in a head (RFC 9110 6.5.1).
+	// ErrTrailer is a trailer field that may only stand in a head, or the
+	// announcement of one that decides about framing (RFC 9110 6.5.1).
 	ErrTrailer = remote(400, "field not allowed in trailers")
 	// ErrTrailerTooLarge is a breach of Limits.Trailer or Limits.Fields.
 	ErrTrailerTooLarge = remote(431, "trailers too large")

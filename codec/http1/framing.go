@@ -47,6 +47,7 @@ func (f Framing) Empty() bool {
 type lengths struct {
 	length    int64
 	hasLength bool
+	framers   bool // Trailer announces a field that decides about framing
 	coding    coding
 }
 
@@ -121,8 +122,9 @@ func (l *lengths) responseFraming(method string, status int, minor uint8) (Frami
 	return Framing{Kind: UntilClose}, nil
 }
 
-// conflict refuses what can only be an error or an attack: two lengths, and a
-// Transfer-Encoding from a sender that does not know of it (RFC 9112 6.1).
+// conflict refuses what can only be an error or an attack: two lengths, a
+// Transfer-Encoding from a sender that does not know of it (RFC 9112 6.1), and
+// chunks behind which framing fields are to come (RFC 9110 6.5.1).
 func (l *lengths) conflict(minor uint8) error {
 	switch {
 	case l.coding == codingNone:
@@ -131,6 +133,8 @@ func (l *lengths) conflict(minor uint8) error {
 		return ErrTwoLengths
 	case minor == 0:
 		return ErrTransferEncoding
+	case l.framers && l.coding == codingChunked:
+		return ErrTrailer
 	}
 	return nil
 }
@@ -176,4 +180,13 @@ func (l *lengths) addCodings(list []byte) error {
 		}
 	}
 	return nil
+}
+
+// addTrailers reads a Trailer line (RFC 9110 6.6.2). It is a hint, and what it
+// names is judged when it comes; but a sender that means to say behind the body
+// how long that is has lost its way.
+func (l *lengths) addTrailers(list []byte) {
+	for _, name := range [...]string{"Content-Length", "Transfer-Encoding", "Trailer"} {
+		l.framers = l.framers || hasElement(list, name)
+	}
 }

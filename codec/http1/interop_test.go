@@ -137,10 +137,9 @@ func TestHeadsFromTheWild(t *testing.T) {
 			"User-Agent: Mozilla/5.0", "Upgrade: websocket", "Origin: http://a:7681", "Sec-WebSocket-Version: 13",
 			"Accept-Encoding: gzip, deflate, br", "Accept-Language: en", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 			"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", "Sec-WebSocket-Protocol: chat, superchat"),
-		"health check":       head("GET /healthz HTTP/1.0"),
-		"proxy CONNECT":      head("CONNECT a.example:443 HTTP/1.1", "Host: a.example:443", "Proxy-Connection: Keep-Alive"),
-		"browser's odd path": head("GET /a|b^c`{d}[e]?q='\\|x HTTP/1.1", "Host: a"),
-		"python":             head("POST /u HTTP/1.1", "Host: a", "Accept-Encoding: identity", "Content-Length: 3", "User-Agent: Python-urllib/3.12", "Connection: close"),
+		"health check":  head("GET /healthz HTTP/1.0"),
+		"proxy CONNECT": head("CONNECT a.example:443 HTTP/1.1", "Host: a.example:443", "Proxy-Connection: Keep-Alive"),
+		"python":        head("POST /u HTTP/1.1", "Host: a", "Accept-Encoding: identity", "Content-Length: 3", "User-Agent: Python-urllib/3.12", "Connection: close"),
 	} {
 		t.Run(name, func(t *testing.T) { parse(t, in) })
 	}

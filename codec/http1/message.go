@@ -120,8 +120,11 @@ func (m *message) field(b []byte, end int, limit int) (name, value []byte, err e
 	m.cur.advance(end)
 	switch len(name) {
 	case len("upgrade"):
-		if m.upgrade == 0 && equalFold(name, "upgrade") {
+		switch {
+		case m.upgrade == 0 && equalFold(name, "upgrade"):
 			m.upgrade = uint32(len(m.head.lines))
+		case equalFold(name, "trailer"):
+			m.lengths.addTrailers(value)
 		}
 	case len("connection"):
 		if equalFold(name, "connection") {

@@ -162,7 +162,7 @@ func (r *Request) startLine(b []byte, lim *Limits) (ok bool, err error) {
 		case end < 0:
 			return false, r.incompleteLine(window, lim)
 		case end > int(r.cur.line):
-			if err := r.requestLine(b, int(r.cur.line), end); err != nil {
+			if err := r.requestLine(b, int(r.cur.line), end, lim.targetClass()); err != nil {
 				return false, err
 			}
 			r.cur.advance(end)
@@ -177,7 +177,7 @@ func (r *Request) startLine(b []byte, lim *Limits) (ok bool, err error) {
 
 // incompleteLine answers for a request line of which window is not all.
 func (r *Request) incompleteLine(window []byte, lim *Limits) error {
-	if err := r.cur.earlyRequest(window); err != nil {
+	if err := r.cur.earlyRequest(window, lim.targetClass()); err != nil {
 		return err
 	}
 	if len(window) >= int(r.cur.line)+lim.requestLine()+2 || len(window) >= lim.head() {
@@ -187,14 +187,17 @@ func (r *Request) incompleteLine(window []byte, lim *Limits) error {
 }
 
 // requestLine parses b[start:end]: method SP request-target SP HTTP-version,
-// RFC 9112 3.
-func (r *Request) requestLine(b []byte, start, end int) (err error) {
+// RFC 9112 3. What may stand in the target is bit's class.
+func (r *Request) requestLine(b []byte, start, end int, bit uint8) (err error) {
 	b = b[:end]
 	m := span(b, start, isToken)
 	if m == start || m == end || b[m] != ' ' {
 		return ErrMethod
 	}
-	t := span(b, m+1, isTarget)
+	if bit == isTarget && m+1 < end && b[m+1] == '/' {
+		bit = isPath // brackets are for hosts
+	}
+	t := span(b, m+1, bit)
 	switch {
 	case t == m+1 || t < end && b[t] != ' ':
 		return ErrTarget
@@ -206,7 +209,7 @@ func (r *Request) requestLine(b []byte, start, end int) (err error) {
 	}
 	r.method = words{uint32(start), uint32(m)}
 	r.target = words{uint32(m + 1), uint32(t)}
-	return r.parseTarget(b[:t])
+	return r.parseTarget(b[:t], bit)
 }
 
 // requestField takes the fields that mean something in requests only.

@@ -218,8 +218,8 @@ func TestRequestLimits(t *testing.T) {
 		{"fields over the default", fields(101), nil, ErrTooManyFields},
 		{"fields at the limit", fields(3), &Limits{Fields: 3}, nil},
 		{"fields over the limit", fields(4), &Limits{Fields: 3}, ErrTooManyFields},
-		{"negative means default", get(), &Limits{-1, -1, -1, -1, -1}, nil},
-		{"absurd means 1 GiB", get(), &Limits{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}, nil},
+		{"negative means default", get(), &Limits{-1, -1, -1, -1, -1, false}, nil},
+		{"absurd means 1 GiB", get(), &Limits{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, false}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseRequest([]byte(c.in), new(Request), c.lim)
@@ -250,6 +250,48 @@ func TestLimitsDoNotWaitForTheEnd(t *testing.T) {
 			in := c.start + strings.Repeat("x", 20000)
 			_, err := ParseRequest([]byte(in), new(Request), nil)
 			equal(t, "error", err, c.want)
+		})
+	}
+}
+
+// TestLooseTarget: what RFC 3986 has no place for passes if it is let, in path and
+// query and nowhere else.
+func TestLooseTarget(t *testing.T) {
+	loose := &Limits{LooseTarget: true}
+	for _, c := range []struct {
+		target, path, query string
+		strict, want        error
+	}{
+		{"/[]\\^`{|}?[]\\^`{|}", "/[]\\^`{|}", "[]\\^`{|}", ErrTarget, nil},
+		{"/?a[]=1", "/", "a[]=1", ErrTarget, nil},
+		{"/?100%", "/", "100%", ErrEscape, nil},
+		{"http://a/|?%zz", "/|", "%zz", ErrTarget, nil},
+		{"http://[::1]/[?]", "/[", "]", ErrTarget, nil},
+		{"http://a?%", "/", "%", ErrEscape, nil},
+		{"/x", "/x", "<nil>", nil, nil},
+		{"/100%", "", "", ErrEscape, ErrEscape},
+		{"/\"", "", "", ErrTarget, ErrTarget},
+		{"/<", "", "", ErrTarget, ErrTarget},
+		{"/#", "", "", ErrTarget, ErrTarget},
+		{"/\x80", "", "", ErrTarget, ErrTarget},
+		{"http://a|b/", "", "", ErrTarget, ErrTarget},
+		{"http://a%/", "", "", ErrTarget, ErrTarget},
+	} {
+		t.Run(c.target, func(t *testing.T) {
+			in := []byte(head("GET "+c.target+" HTTP/1.1", "Host: a"))
+			var r Request
+			_, err := ParseRequest(in, &r, nil)
+			equal(t, "strict", err, c.strict)
+			r.Reset()
+			_, err = ParseRequest(in, &r, loose)
+			equal(t, "loose", err, c.want)
+			if err == nil {
+				equal(t, "path", orNil(r.Path()), c.path)
+				equal(t, "query", orNil(r.Query()), c.query)
+			}
+			r.Reset()
+			_, err = feed(in, pieces(1), func(b []byte) (int, error) { return ParseRequest(b, &r, loose) })
+			equal(t, "loose, byte by byte", err, c.want)
 		})
 	}
 }

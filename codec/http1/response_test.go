@@ -89,6 +89,7 @@ var badResponses = []struct {
 	{"6.3 two equal CL", ok200("Content-Length: 5", "Content-Length: 5"), ErrContentLength, 0},
 	{"6.3 list in CL", ok200("Content-Length: 5,5"), ErrContentLength, 0},
 	{"6.3 minus in CL", ok200("Content-Length: -1"), ErrContentLength, 0},
+	{"9110 6.5.1 trailers announced that frame", ok200("Trailer: Content-Length", "Transfer-Encoding: chunked"), ErrTrailer, 0},
 	{"6.1 TE in 1.0", head("HTTP/1.0 200 OK", "Transfer-Encoding: chunked"), ErrTransferEncoding, 0},
 	{"6.1 chunked twice", ok200("Transfer-Encoding: chunked, chunked"), ErrTransferEncoding, 0},
 	{"6.1 chunked not last", ok200("Transfer-Encoding: chunked, gzip"), ErrTransferEncoding, 0},
