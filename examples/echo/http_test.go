@@ -110,6 +110,19 @@ func TestNoBodyEchoesNothing(t *testing.T) {
 	}
 }
 
+// A tunnel would lead nowhere, and what follows is not for HTTP.
+func TestMethodsThatAreNotAllowed(t *testing.T) {
+	p := wstest.Serve(t, run)
+	for _, line := range []string{"CONNECT h:443", "TRACE /plain"} {
+		c := wstest.Connect(t, p.Addr)
+		resp, _ := ask(t, c, line+" HTTP/1.1\r\nHost: h\r\n\r\n")
+		if resp.StatusCode != 405 || !strings.Contains(resp.Header.Get("Allow"), "GET") || !resp.Close {
+			t.Errorf("%s: %s, %v", line, resp.Status, resp.Header)
+		}
+		c.ExpectEOF()
+	}
+}
+
 // Each piece comes back before the next one is sent.
 func TestEchoStreams(t *testing.T) {
 	c := wstest.Connect(t, wstest.Serve(t, run).Addr)

@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -107,10 +108,17 @@ func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
 	return nil
 }
 
+// errMethod refuses what an echo cannot mean: a tunnel, and a request sent back with
+// the secrets that proxies have put into it.
+var errMethod = http1.NewError(405, "neither CONNECT nor TRACE")
+
 func request(s callbacks.Session, q *http1.Request) error {
-	get := string(q.Method()) == "GET" || string(q.Method()) == "HEAD"
+	method := string(q.Method())
+	get := method == "GET" || method == "HEAD"
 	body := q.Framing()
 	switch {
+	case method == "CONNECT" || method == "TRACE":
+		return errors.Join(errMethod, s.AddHeader("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
 	case get && body.Empty() && string(q.Path()) == "/":
 		return s.Respond(200, "text/html; charset=utf-8", page)
 	case get && body.Empty() && string(q.Path()) == "/plain":
