@@ -190,8 +190,8 @@ type Session interface {
 	Trailer() *http1.Header
 	// Interim sends a response with a status of 100 or 102 to 199 in front of the
 	// answer, any number of times; 103 (Early Hints) is of use with Link fields (RFC
-	// 8297). 100 is sent by the engine when it is time. To a client of HTTP/1.0 nothing
-	// is sent. ErrAnswered if the answer has begun.
+	// 8297). 100 is sent by the engine when it is time; asking for it sends it now, if the
+	// client still waits for it. To a client of HTTP/1.0 nothing is sent. ErrAnswered if the answer has begun.
 	Interim(status int, fields ...http1.Field) error
 	// Respond answers the request: contentType may be "", body is copied. HEAD,
 	// 204 and 304 send no body. ErrAnswered if there is an answer.

@@ -70,7 +70,7 @@ func (h *httpRole) wantBody(s *session) {
 	case h.flags&(httpAwaited|httpDone) == httpAwaited|httpDone:
 		s.shut(nil) // answered without it: the client will not send it
 		return
-	case h.flags&(httpAwaited|httpLazy) == httpAwaited|httpLazy:
+	case h.heldBack():
 		return
 	case h.flags&httpAwaited != 0:
 		h.sendContinue(s)
@@ -78,9 +78,28 @@ func (h *httpRole) wantBody(s *session) {
 	h.await(s)
 }
 
+// heldBack tells whether the client is right to hold its body back: it waits for a 100
+// that is not due yet, or that will not come because the answer has begun.
+func (h *httpRole) heldBack() bool {
+	return h.flags&httpAwaited != 0 && h.flags&(httpLazy|httpStarted) != 0
+}
+
 // sendContinue lets the client go on with its body (RFC 9110 10.1.1).
 func (h *httpRole) sendContinue(s *session) {
+	h.continued(s)
+	s.commit(append(s.begin(), "HTTP/1.1 100 Continue\r\n\r\n"...))
+}
+
+// continued notes that the client hears 100, for which it waits once.
+func (h *httpRole) continued(s *session) {
 	h.flags &^= httpAwaited
 	h.fed, s.seen = s.l.r.Now(), s.l.r.Now()
-	s.commit(append(s.begin(), "HTTP/1.1 100 Continue\r\n\r\n"...))
+}
+
+// continueFor sends 100 in front of an answer that may depend on the body: one that
+// goes well and has a body of its own to stream.
+func (h *httpRole) continueFor(s *session, status int, length int64) {
+	if h.flags&httpAwaited != 0 && h.phase == phaseBody && status < 300 && length != 0 {
+		h.sendContinue(s)
+	}
 }

@@ -15,6 +15,9 @@ func (h *httpRole) refuse(s *session, err error, other int) {
 		return
 	}
 	h.flags &^= httpReusable
+	if h.flags&(httpStarted|httpRaw) == httpRaw { // half a head, of which nothing has left
+		h.raw, h.flags = nil, h.flags&^httpRaw
+	}
 	if h.flags&httpDone == 0 {
 		h.status(s, s.statusFor(err, other))
 	}
@@ -41,7 +44,7 @@ func (h *httpRole) takeBack(s *session) bool {
 // was answered before still goes out; where only the end of the connection ends
 // the body, a reset must tell that this is not it.
 func (h *httpRole) cutOff(s *session, err error) {
-	if h.flags&httpChunked != 0 || h.left > 0 {
+	if h.flags&httpChunked != 0 || h.left > 0 || h.raw != nil && h.raw.body.EOF() != nil {
 		s.shut(err)
 		return
 	}

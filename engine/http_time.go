@@ -35,7 +35,7 @@ func (h *httpRole) due(s *session) (at int64, err error) {
 		return h.since + int64(lim.IdleTimeout), nil // not from what came last: with TLS that may be half a record
 	case h.phase == phaseHead:
 		at, err = h.since+int64(lim.HeaderTimeout), errHeadTimeout
-	case h.phase == phaseBody && h.flags&(httpAwaited|httpLazy) != httpAwaited|httpLazy:
+	case h.phase == phaseBody && !h.heldBack():
 		at, err = s.seen+int64(lim.BodyTimeout), errBodyTimeout
 		if rate := h.rateDue(lim); rate < at {
 			at, err = rate, errBodyRate

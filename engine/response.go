@@ -56,8 +56,6 @@ func (h *httpRole) interim(s *session, status int, fields []http1.Field) error {
 		return callbacks.ErrAnswered
 	case status < 100 || status > 199 || status == 101:
 		return http1.NewError(500, "an interim response's status is 100 or 102 to 199")
-	case h.req.Minor() == 0:
-		return nil
 	}
 	n := headRoom
 	for _, f := range fields {
@@ -66,11 +64,14 @@ func (h *httpRole) interim(s *session, status int, fields []http1.Field) error {
 		}
 		n += len(f.Name) + len(f.Value) + len(": \r\n")
 	}
+	if h.req.Minor() == 0 || status == 100 && h.flags&httpAwaited == 0 {
+		return nil // nobody waits for it, or it has been sent
+	}
 	if err := s.room(n); err != nil {
 		return err
 	}
 	if status == 100 {
-		h.flags &^= httpAwaited
+		h.continued(s)
 	}
 	b := http1.AppendStatusLine(s.begin(), status)
 	for _, f := range fields {
@@ -84,6 +85,9 @@ func (h *httpRole) interim(s *session, status int, fields []http1.Field) error {
 func (h *httpRole) respond(s *session, status int, contentType string, body []byte) error {
 	if err := h.mayStart(s, status, contentType); err != nil {
 		return err
+	}
+	if status == 205 { // RFC 9110 15.3.6
+		body = nil
 	}
 	if err := s.room(len(body) + h.headRoom(s)); err != nil {
 		return err
@@ -131,12 +135,13 @@ func (h *httpRole) start(s *session, status int, contentType string, length int6
 	if err := h.mayStart(s, status, contentType); err != nil {
 		return err
 	}
+	if status == 205 {
+		length = 0
+	}
 	if err := s.room(h.headRoom(s)); err != nil {
 		return err
 	}
-	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
-		h.sendContinue(s) // an answer that streams may depend on the body
-	}
+	h.continueFor(s, status, length)
 	s.commit(h.appendHead(s, status, contentType, length))
 	if h.left == 0 || status == 204 || status == 304 || h.flags&httpBodyless != 0 && !h.isHead() {
 		h.finish(s)
@@ -188,7 +193,7 @@ func (h *httpRole) appendFraming(b []byte, status int, length int64) []byte {
 		return b
 	}
 	switch {
-	case status == 204 || status == 304 && length == 0:
+	case status == 204 || status == 304 && length <= 0:
 		return b
 	case length >= 0:
 		return http1.AppendContentLength(b, length)
@@ -320,6 +325,7 @@ type rawResponse struct {
 	head []byte // what there is of an incomplete head
 	resp http1.Response
 	body http1.Body
+	data int64 // of the body, so far
 }
 
 // writeRaw sends bytes of a raw response. What goes beyond its end, as its head
@@ -344,6 +350,7 @@ func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
 	if err != nil {
 		return err
 	}
+	h.sent = h.raw.data
 	s.appendBytes(body[:n])
 	h.sent += int64(n)
 	if done {
@@ -374,19 +381,33 @@ func (h *httpRole) rawHead(s *session, p []byte) (body []byte, err error) {
 		if n == 0 {
 			return nil, nil
 		}
-		final := w.resp.Status() >= 200
-		if final {
+		status := w.resp.Status()
+		if status >= 200 {
 			if err := h.rawStart(s); err != nil {
 				return nil, err
 			}
 		}
-		s.commit(append(s.begin(), w.head[:n]...))
+		if status >= 200 || h.rawInterim(s, status) {
+			s.commit(append(s.begin(), w.head[:n]...))
+		}
 		w.head = w.head[n:]
-		if final {
+		switch {
+		case status >= 200:
 			return w.head, nil
+		case status == 101:
+			return nil, http1.NewError(500, "the program's response switches protocols")
 		}
 		w.resp.Reset()
 	}
+}
+
+// rawInterim tells whether an interim response of the program's is sent.
+func (h *httpRole) rawInterim(s *session, status int) bool {
+	if status == 100 && h.flags&httpAwaited != 0 {
+		h.continued(s)
+		return true
+	}
+	return status > 101 && h.req.Minor() > 0
 }
 
 // rawStart notes what the program's head says about framing and the connection.
@@ -397,9 +418,8 @@ func (h *httpRole) rawStart(s *session) error {
 		return err
 	}
 	h.flags |= httpStarted
-	if h.flags&httpAwaited != 0 && h.phase == phaseBody {
-		h.sendContinue(s)
-	}
+	h.answer = w.resp.Status()
+	h.continueFor(s, h.answer, framing.Length)
 	h.head, h.epoch = len(s.begin()), s.l.cork.epoch
 	h.answer, h.sent = w.resp.Status(), 0
 	if !w.resp.KeepAlive() || framing.Kind == http1.UntilClose {
@@ -412,8 +432,9 @@ func (h *httpRole) rawStart(s *session) error {
 // follow reads the body through p and returns how much of p belongs to it.
 func (w *rawResponse) follow(p []byte, final bool) (used int, done bool, err error) {
 	for {
-		n, _, done, err := w.body.Next(p[used:])
+		n, data, done, err := w.body.Next(p[used:])
 		used += n
+		w.data += int64(len(data))
 		if err != nil || done {
 			return used, done, err
 		}

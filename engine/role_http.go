@@ -343,15 +343,15 @@ func (h *httpRole) writeable(s *session) {
 		h.called(s, s.tell(callbacks.HTTPWriteable, nil))
 	}
 	h.flags &^= httpCalling
-	if h.phase == phaseAnswer && h.flags&httpDone != 0 {
+	if h.flags&httpDone != 0 {
 		h.proceed(s)
 	}
 }
 
 // settle follows an answer that came from outside the transaction's callbacks.
 func (h *httpRole) settle(s *session) {
-	if h.req != nil && h.phase == phaseAnswer && h.flags&httpDone != 0 {
-		h.end(s)
+	if h.req != nil && h.flags&httpDone != 0 {
+		h.proceed(s)
 	}
 }
 
