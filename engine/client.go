@@ -38,20 +38,25 @@ const (
 	// HTTPNoFollowRedirect takes a redirect for the refusal that it otherwise is not, and
 	// in HTTP for the response.
 	HTTPNoFollowRedirect ClientFlags = 1 << 12
+	// Pipeline makes an HTTP request on a connection that an earlier one with this flag
+	// has left, if there is one to the same origin, and leaves its own for the next.
+	// Without it the connection is closed behind the response. One request follows the
+	// other's response: what the name says in RFC 9112 9.3.2 is not done.
+	Pipeline ClientFlags = 1 << 16
 	// AcceptTLSDowngradeRedirects follows redirects from TLS to none, too: wss to ws,
 	// https to http.
 	AcceptTLSDowngradeRedirects ClientFlags = 1 << 29
 )
 
 // withoutTLS are the flags that mean something without UseSSL.
-const withoutTLS = HTTPXWWWFormURLEncoded | HTTPNoFollowRedirect | AcceptTLSDowngradeRedirects
+const withoutTLS = HTTPXWWWFormURLEncoded | HTTPNoFollowRedirect | Pipeline | AcceptTLSDowngradeRedirects
 
 // ClientConnectInfo says where to connect and as what; the fields are those of
 // libwebsockets' lws_client_connect_info.
 //
 // A server may answer with a redirect: 301, 302, 303, 307 or 308 with a Location, of
 // which four in a row are followed, each announced by ClientHTTPRedirect. Another
-// origin is told nothing that was meant for the first: Host, the Authorization,
+// upstream is told nothing that was meant for the first: Host, the Authorization,
 // Proxy-Authorization and Cookie of Header and of Session.AddHeader, and of TLS and
 // ClientTLS the certificates and ServerName; nor do the flags that relax the
 // verification hold there. Secrets in other fields are the program's to keep: it can
@@ -138,7 +143,8 @@ type ClientConnectInfo struct {
 	// KeepAlive is the idle time before TCP keep-alive probes; 0 sends none.
 	KeepAlive time.Duration
 
-	abroad bool // a redirect has led to another origin
+	abroad bool        // a redirect has led to another origin
+	given  *tls.Config // TLS before it was cloned
 }
 
 // ParseClientURL turns a ws, wss, http or https URL into what Connect needs: flags,
@@ -187,8 +193,8 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if v == nil {
 		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
 	}
-	l, parent := e.loopFor(&info)
 	info.own()
+	l, parent := e.loopFor(&info, v)
 	s := l.newClient(v, info, newLine(l, &info), info.UserData)
 	if parent != nil {
 		s.extend().parent = parent
@@ -206,7 +212,7 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 // own makes i independent of what the caller has.
 func (i *ClientConnectInfo) own() {
 	i.Header = slices.Clone(i.Header)
-	if i.TLS != nil {
+	if i.given = i.TLS; i.TLS != nil {
 		i.TLS = i.TLS.Clone()
 	}
 	if i.Retry != nil {
@@ -240,10 +246,15 @@ func (e *Engine) vhost(name string) *vhost {
 }
 
 // loopFor chooses the loop of a new client: its parent's, so that the two never
-// cross threads, or the next one.
-func (e *Engine) loopFor(info *ClientConnectInfo) (*loop, *session) {
+// cross threads, or that of a connection it can use, or the next one.
+func (e *Engine) loopFor(info *ClientConnectInfo, v *vhost) (*loop, *session) {
 	if p, ok := info.Parent.(*session); ok {
 		return p.l, p
+	}
+	if info.http() && info.Flags&Pipeline != 0 {
+		if i, ok := e.upstreams.prefer(info.key(v), e.limits.OriginConnections); ok {
+			return e.loops[i], nil
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

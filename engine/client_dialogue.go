@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/reactor"
 )
 
 // dialogue is a client's HTTP request on its way out, and the response to it. The two
@@ -27,7 +28,7 @@ type dialogue struct {
 }
 
 // dialogueFact is a set of facts about a dialogue.
-type dialogueFact uint8
+type dialogueFact uint16
 
 const (
 	dialogueHeld     dialogueFact = 1 << iota // the body waits for 100 (Continue)
@@ -38,6 +39,7 @@ const (
 	dialogueDone                              // the response is complete
 	dialogueReusable                          // the connection may be used again
 	dialogueStalled                           // the stall clock runs
+	dialogueLost                              // the server has closed without a response
 )
 
 const (
@@ -74,6 +76,9 @@ func (d *dialRole) request(s *session) {
 		return
 	}
 	x := &dialogue{left: d.info.BodyLength}
+	if d.info.Flags&Pipeline != 0 {
+		x.facts |= dialogueReusable
+	}
 	s.setWriteLimits()
 	s.commit(d.appendHead(s.begin(), cookies))
 	if s.state != stateOpen { // what was too long for the cork has met a broken link
@@ -127,7 +132,9 @@ func (d *dialRole) appendHead(b, cookies []byte) []byte {
 		b = http1.AppendField(b, "Content-Type", formType)
 	}
 	b = i.appendFraming(b)
-	b = append(b, "Connection: close\r\n"...)
+	if i.Flags&Pipeline == 0 {
+		b = append(b, "Connection: close\r\n"...)
+	}
 	for _, f := range i.Header {
 		if !strings.EqualFold(f.Name, "Cookie") {
 			b = http1.AppendField(b, f.Name, f.Value)
@@ -294,6 +301,48 @@ func (d *dialRole) requestTimeout(s *session) {
 // not left, or may arrive twice (RFC 9110 9.2.2) and has no body that is gone.
 func (d *dialRole) repeatable() bool {
 	return d.x == nil || d.x.facts&dialogueBegun == 0 && idempotent(d.info.Method)
+}
+
+// stale tells whether the server has closed a connection of before just when it was
+// used again, so that the request may be made on a new one (RFC 9112 9.3.1).
+func (d *dialRole) stale(s *session) bool {
+	return d.reused && d.x != nil && d.x.facts&dialogueHeard == 0 && d.repeatable() &&
+		(s.state == stateOpen || d.x.facts&dialogueLost != 0) // else it is this side that has ended it
+}
+
+// leave ends an exchange whose response is complete, or does not matter: the
+// connection is kept, if it can be, and the session ends, or goes on elsewhere.
+func (d *dialRole) leave(s *session) {
+	s.flush()
+	if s.state != stateOpen {
+		return
+	}
+	if !d.keepable(s) {
+		s.shut(nil)
+		return
+	}
+	d.idle(s)
+	s.ended(nil)
+}
+
+// keepable tells whether the connection is in a state in which another request can
+// follow: nothing is on its way in either direction, and the server has not said that
+// it closes.
+func (d *dialRole) keepable(s *session) bool {
+	x := d.x
+	const want = dialogueSent | dialogueReusable | dialogueDone
+	return x.facts&(want|dialogueStopped) == want && !s.l.draining && s.link.Pending() == 0 && s.quiet() && !s.l.contested(d.slot)
+}
+
+// quiet tells whether nothing has come that the session has not been given.
+func (s *session) quiet() bool {
+	switch k := s.link.(type) {
+	case *secured:
+		return k.Kept()+k.c.Kept() == 0 && k.flags&(securedOver|securedFIN|securedResting) == 0 && !k.c.EOFSeen()
+	case *reactor.Conn:
+		return k.Kept() == 0 && !k.EOFSeen()
+	}
+	return false
 }
 
 // idempotent tells the methods that mean the same once and twice (RFC 9110 9.2.2).

@@ -37,6 +37,7 @@ type Engine struct {
 	gate       *handshakes.Gate
 	steps      stepper
 	workers    *workers.Pool // for what may block
+	upstreams  upstreams     // of HTTP clients
 
 	broker     Broker
 	audiences  *audiences

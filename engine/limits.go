@@ -62,6 +62,16 @@ type Limits struct {
 	// Default 1024.
 	Topics int
 
+	// OriginConnections is how many connections HTTP clients may have to one origin,
+	// which is a server as the ClientConnectInfo says it, with its proxy and its TLS.
+	// Further clients wait until one is free. Default: no limit.
+	OriginConnections int
+	// OriginIdle is how many connections to one origin may wait for their next request;
+	// one more is closed. Default 64.
+	OriginIdle int
+	// ClientIdle is the same for all origins. Default 512.
+	ClientIdle int
+
 	// Workers is how many goroutines may run what blocks: handlers of net/http, Session.Go,
 	// what reads files. They are there only while there is work. Default 1024.
 	Workers int
@@ -85,6 +95,10 @@ type Limits struct {
 	// IdleTimeout is how long an HTTP connection may wait for its next request.
 	// Default 60 s.
 	IdleTimeout time.Duration
+	// ClientIdleTimeout is how long an HTTP client's connection waits for its next
+	// request. Default 50 s: some servers close after a minute, and a request should not
+	// meet that.
+	ClientIdleTimeout time.Duration
 	// ConnectTimeout is how long a client may take to be connected. Default 20 s.
 	ConnectTimeout time.Duration
 	// HandshakeTimeout is how long a server may take to answer a client's upgrade.
@@ -154,6 +168,9 @@ func (l Limits) withDefaults() Limits {
 	length(&l.SendQueue, 16<<20)
 	length(&l.SendHigh, 256<<10)
 	length(&l.Topics, 1024)
+	length(&l.OriginConnections, math.MaxInt)
+	length(&l.OriginIdle, 64)
+	length(&l.ClientIdle, 512)
 	length(&l.Workers, 1024)
 	length(&l.WorkQueue, 16*min(l.Workers, 1<<20))
 	duration(&l.HeaderTimeout, 15*time.Second)
@@ -161,6 +178,7 @@ func (l Limits) withDefaults() Limits {
 	size(&l.BodyRate, 100)
 	duration(&l.RequestTimeout, noTimeLimit)
 	duration(&l.IdleTimeout, 60*time.Second)
+	duration(&l.ClientIdleTimeout, 50*time.Second)
 	duration(&l.ConnectTimeout, 20*time.Second)
 	duration(&l.HandshakeTimeout, 15*time.Second)
 	duration(&l.ResponseTimeout, 60*time.Second)

@@ -35,11 +35,16 @@ func TestLimitDefaults(t *testing.T) {
 		{"ConnectTimeout", l.ConnectTimeout, 20 * time.Second}, {"HandshakeTimeout", l.HandshakeTimeout, 15 * time.Second},
 		{"DrainTimeout", l.DrainTimeout, 10 * time.Second}, {"HeaderTimeout", l.HeaderTimeout, 15 * time.Second},
 		{"BodyTimeout", l.BodyTimeout, 20 * time.Second}, {"IdleTimeout", l.IdleTimeout, time.Minute},
+		{"ClientIdleTimeout", l.ClientIdleTimeout, 50 * time.Second}, {"ResponseTimeout", l.ResponseTimeout, time.Minute},
+		{"ResponseBodyTimeout", l.ResponseBodyTimeout, time.Minute},
 		{"RequestTimeout", l.RequestTimeout, noTimeLimit},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %v, not %v", c.name, c.got, c.want)
 		}
+	}
+	if l.OriginConnections < 1<<30 || l.OriginIdle != 64 || l.ClientIdle != 512 {
+		t.Errorf("%+v", l)
 	}
 	if l.Topics != 1024 || l.ControlFrames != 1000 || l.SendQueue != 16<<20 || l.SendHigh != 256<<10 || l.Message != 16<<20 || l.Frame != 16<<20 || l.Body != 64<<20 ||
 		l.Pipelined != 64 || l.BodyRate != 100 {

@@ -53,8 +53,9 @@ type loop struct {
 	writeables []*session            // want a Writeable callback
 	spare      []*session            // the other half of each list while it is walked
 	clients    map[*session]struct{} // not connected yet
-	httpRoles  []*httpRole           // free
-	requests   []*http1.Request      // free
+	idles      map[upstreamKey][]*session
+	httpRoles  []*httpRole      // free
+	requests   []*http1.Request // free
 	keys       *ws.MaskKeys
 	pingMark   [4]byte // begins the payload of the engine's own pings
 	date       date
@@ -72,7 +73,7 @@ type loop struct {
 
 func newLoop(e *Engine, r *reactor.Loop) *loop {
 	l := &loop{e: e, r: r, request: new(http1.Request), keys: ws.NewMaskKeys(),
-		clients: make(map[*session]struct{}), agreements: make(map[terms]*agreement), topics: make(map[string]*topic)}
+		clients: make(map[*session]struct{}), idles: make(map[upstreamKey][]*session), agreements: make(map[terms]*agreement), topics: make(map[string]*topic)}
 	l.fan = l.fanOut
 	l.pingMark = l.keys.Next()
 	l.jitter = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))

@@ -83,6 +83,10 @@ func (d *dialRole) redirect(s *session) error {
 	}
 	d.hops++
 	d.hop = next
+	if d.x != nil { // behind the event: what comes with the response must not be taken for the next
+		s.later()
+		return nil
+	}
 	s.shut(errRedirected)
 	return nil
 }

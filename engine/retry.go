@@ -132,6 +132,7 @@ func retryAfter(r *http1.Response, now time.Time) time.Duration {
 // then.
 func (d *dialRole) again(s *session, err error) bool {
 	s.because(d.unanswered(err))
+	d.letGo(s)
 	hop := d.hop
 	d.hop = nil
 	n := d.line
@@ -140,6 +141,12 @@ func (d *dialRole) again(s *session, err error) bool {
 		return false
 	case hop != nil:
 		return d.redirected(s, hop)
+	case d.stale(s):
+		d.fresh = true
+		d.unlink(s)
+		s.ext.err = nil
+		d.dial(s)
+		return true
 	case n == nil || lasting(s.Err()) || !d.repeatable() || n.policy.Conceal >= 0 && n.failures >= n.policy.Conceal:
 		return false
 	}

@@ -20,6 +20,10 @@ type clientRole struct{ d *dialRole }
 // the body go, the others are of no use to a client that does not ask for them.
 func (d *dialRole) receiveHead(s *session, b []byte) (int, error) {
 	d.x.facts |= dialogueHeard
+	if d.hop != nil { // what has redirected goes on
+		d.x.facts &^= dialogueReusable
+		return len(b), nil
+	}
 	n, err := http1.ParseResponse(b, &d.resp, &s.l.e.limits.HTTP)
 	if err != nil {
 		s.abort(&ResponseError{Text: "the answer is no HTTP response", Err: err})
@@ -27,6 +31,9 @@ func (d *dialRole) receiveHead(s *session, b []byte) (int, error) {
 	}
 	if n == 0 {
 		return 0, nil
+	}
+	if !d.resp.KeepAlive() {
+		d.x.facts &^= dialogueReusable
 	}
 	status := d.resp.Status()
 	if status >= 200 || status == 101 {
@@ -58,6 +65,8 @@ func (d *dialRole) responded(s *session) error {
 	case d.follows():
 		if err := d.redirect(s); err != nil {
 			s.shut(err)
+		} else if framing.Empty() {
+			x.facts |= dialogueDone
 		}
 		return nil
 	}
@@ -138,6 +147,7 @@ func (c *clientRole) eof(s *session) {
 	case s.flags&flagCutShort != 0:
 		s.abort(c.broken(ErrCutShort))
 	default:
+		x.facts &^= dialogueReusable
 		if err := c.complete(s); err != nil {
 			s.fail(err)
 		}
@@ -147,7 +157,7 @@ func (c *clientRole) eof(s *session) {
 // settle ends the session behind the event that has completed it.
 func (c *clientRole) settle(s *session) {
 	if c.d.x.facts&dialogueDone != 0 {
-		s.shut(nil)
+		c.d.leave(s)
 	}
 }
 

@@ -33,6 +33,8 @@ type dialRole struct {
 	line  *line             // nil without a RetryPolicy
 	hops  int               // redirects followed
 	bound bool              // WSClientBindProtocol or ClientHTTPBindProtocol has been raised
+	fresh bool              // no connection of before is good enough
+	slot  *upstream         // where the connection counts, of an HTTP client
 	early early
 	alarm reactor.Timer
 	whole reactor.Timer // for ClientConnectInfo.Timeout
@@ -48,6 +50,8 @@ type attempt struct {
 	cookies  []string // of AddHeader
 	resp     http1.Response
 	interim  int
+	queued   bool            // waits for Limits.OriginConnections
+	reused   bool            // the connection is one of before
 	offered  *deflate.Config // nil if compression was not
 	refusal  *http1.Response // a copy of a response that was no good
 	refusing *refusing       // while the body of a refusal is awaited
@@ -101,6 +105,42 @@ func (d *dialRole) dial(s *session) {
 			return
 		}
 	}
+	if d.info.http() && !d.find(s) {
+		return
+	}
+	d.connect(s)
+}
+
+// find looks for a connection of before, or for room to make another.
+func (d *dialRole) find(s *session) (room bool) {
+	key := d.info.key(s.vh)
+	if d.info.Flags&Pipeline != 0 && !d.fresh {
+		if p := s.l.takeIdle(key); p != nil {
+			s.l.inherit(s, p)
+			return false
+		}
+	}
+	if d.slot = s.l.admit(s, key); d.slot != nil {
+		return true
+	}
+	d.queued = true
+	s.l.clients[s] = struct{}{}
+	return false
+}
+
+// admitted says that s, which has waited, may connect.
+func (s *session) admitted(x *upstream) {
+	d, ok := s.role.(*dialRole)
+	if !ok || !d.queued { // it has given up
+		s.l.release(x)
+		return
+	}
+	d.queued, d.slot = false, x
+	d.connect(s)
+}
+
+// connect makes a connection.
+func (d *dialRole) connect(s *session) {
 	if err := s.tell(callbacks.Connecting, nil); err != nil {
 		s.forgo()
 		s.ended(err)
@@ -176,6 +216,7 @@ func (p *dialer) Expire(now int64) { (*session)(p).expired(now) }
 
 func (d *dialRole) eof(s *session) {
 	if d.x != nil {
+		d.x.facts |= dialogueLost
 		s.abort(&ResponseError{Text: "the server closed without a response", Err: io.ErrUnexpectedEOF})
 		return
 	}
@@ -196,7 +237,13 @@ func (d *dialRole) timeout(s *session, _ int64) {
 
 func (d *dialRole) writeable(s *session) { d.x.pump(s) }
 
-func (d *dialRole) settle(*session) {}
+// settle follows a redirect of an HTTP client's.
+func (d *dialRole) settle(s *session) {
+	if d.hop != nil {
+		s.because(errRedirected)
+		d.leave(s)
+	}
+}
 
 func (d *dialRole) write(s *session, p []byte, kind callbacks.Kind) error {
 	if d.x == nil {
@@ -248,8 +295,21 @@ func (d *dialRole) unbind(s *session) {
 	s.l.r.Disarm(&d.alarm)
 	s.l.r.Disarm(&d.whole)
 	d.early.drop()
+	d.letGo(s)
 	if d.bound {
 		_ = s.tell(d.info.drop(), nil)
+	}
+}
+
+// letGo gives up the place that the connection has among others to its origin.
+func (d *dialRole) letGo(s *session) {
+	if x := d.slot; x != nil {
+		d.slot = nil
+		s.l.release(x)
+	}
+	if d.queued {
+		d.queued = false
+		s.l.quit(s, d.info.key(s.vh))
 	}
 }
 

@@ -84,6 +84,11 @@ func (s *session) count() {
 	s.l.counters.sessions++
 }
 
+func (s *session) uncount() {
+	invariant.Count(ledger, -1)
+	s.l.counters.sessions--
+}
+
 // received is the pump: it gives b to the current role until b is used up, the
 // role wants more, or the session stops reading. A role may replace itself; the
 // rest of b then goes to its successor.
@@ -165,7 +170,7 @@ func (s *session) shut(err error) {
 	s.state = stateClosing
 	s.link.Close()
 	switch s.role.(type) {
-	case *dialRole, *clientRole:
+	case *dialRole, *clientRole, *idleRole:
 		s.part()
 	}
 }
@@ -220,14 +225,13 @@ func (s *session) ended(err error) {
 	}
 	was, user := s.role, s.user
 	s.role, s.user = &filtered, nil
-	s.l.counters.sessions--
+	s.uncount()
 	if s.flags&flagAdmitted != 0 {
 		s.l.e.admission.release(s.link.Peer().Addr())
 	}
 	if s.flags&flagWebSocket != 0 {
 		s.l.e.webSockets.perIP.release(s.link.Peer().Addr())
 	}
-	invariant.Count(ledger, -1)
 	if n := s.line(); n != nil {
 		n.follow(s, was, user)
 	}

@@ -12,6 +12,9 @@ type Stats struct {
 	reactor.Stats
 	// Sessions and WebSockets are how many are open now.
 	Sessions, WebSockets int64
+	// ClientIdle is how many connections of HTTP clients wait for their next request.
+	// They are no sessions.
+	ClientIdle int64
 	// Requests is how many HTTP requests have been received, upgrades included.
 	Requests int64
 	// MessagesIn and MessagesOut are how many WebSocket messages were received and
@@ -56,14 +59,17 @@ type tally struct {
 	tlsHandshakes, tlsResumed, tlsFailed, tlsTimeouts int64
 
 	publications, delivered, dropped, subscriptions int64
+
+	idle int64 // HTTP clients' connections, each of which counts as a session
 }
 
-const tallies = 13
+const tallies = 14
 
 func (t *tally) list() [tallies]int64 {
 	return [tallies]int64{t.sessions, t.websockets, t.requests, t.messagesIn, t.messagesOut,
 		t.tlsHandshakes, t.tlsResumed, t.tlsFailed, t.tlsTimeouts,
-		t.publications, t.delivered, t.dropped, t.subscriptions}
+		t.publications, t.delivered, t.dropped, t.subscriptions,
+		t.idle}
 }
 
 func (c *counters) publish() {
@@ -103,7 +109,9 @@ func (e *Engine) Stats() Stats {
 		s.Delivered += c[10].Load()
 		s.Dropped += c[11].Load()
 		s.Subscriptions += c[12].Load()
+		s.ClientIdle += c[13].Load()
 	}
+	s.Sessions -= s.ClientIdle
 	s.Published += e.published.Load()
 	s.Refused, s.WebSocketsRefused = e.admission.refused.Load(), e.webSockets.refused.Load()
 	pending, waiting := e.gate.Stats()

@@ -47,6 +47,8 @@ var again = []func(*testing.T){
 	TestHeldUpgradeWhileDraining, TestWebSocketsPerIP,
 	TestBothSidesKnowHowItEnded, TestShutdownIsToldToBothSides, TestCodesThatMustNotBeSent, TestCloseStatusIsWhatWasSent, TestCloseDuringAHandshake,
 	TestClientGet, TestClientMethods, TestClientForm, TestClientTrailers, TestClientFramings,
+	TestConnectionsAreUsedAgain, TestConnectionsThatAreNotUsedAgain, TestUnaskedForBytesCloseIdleConnections, TestStaleConnections,
+	TestOriginConnections, TestWhoWaitsForAConnectionMayLeave, TestIdleConnectionsAreBounded, TestRedirectsUseConnectionsAgain,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 }
 
