@@ -78,7 +78,8 @@ func (h *httpRole) eof(s *session) {
 		h.refuse(s, h.body.EOF(), 400)
 	case phaseHead:
 		if h.own != nil { // half a head
-			s.because(io.ErrUnexpectedEOF)
+			h.refuse(s, io.ErrUnexpectedEOF, 400)
+			return
 		}
 		s.shut(nil)
 	case phaseAnswer: // it has said all it wanted, and gets its answer

@@ -1,5 +1,6 @@
-// Package conformance holds the example programs to RFC 6455 and RFC 7692, case by
-// case, in the manner of the Autobahn testsuite and under its numbers:
+// Package conformance holds the example programs to RFC 6455 and RFC 7692, and to those
+// of HTTP/1.1, case by case. WebSockets are tried in the manner of the Autobahn testsuite,
+// and under its numbers:
 //
 //	1 framing          5 fragmentation   9 sizes                    x beyond it:
 //	2 pings and pongs  6 UTF-8          10 fragments of odd size      frames, compression
@@ -21,6 +22,11 @@
 // Frames, masks and compression are the tests' own, see internal/wstest, deflate_test.go
 // and inflate_test.go, so that a fault of the project's codecs cannot hide by being on
 // both sides.
+//
+// TestHTTP holds examples/echo to RFC 9110, RFC 9112 and RFC 3986, byte by byte: tables
+// of raw requests, each named by its rule. What the RFCs call valid is answered, once,
+// wherever it is cut in two, and the request behind it too; anything else is refused
+// with a 4xx or 5xx and a close, and nothing behind it is answered.
 //
 // Plain go test sends fewer messages in the sections 9, 12 and 13, and leaves out half of
 // the cases of the long sections for clients by TLS; under the race detector it runs a

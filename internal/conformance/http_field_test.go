@@ -1,0 +1,105 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Field lines: RFC 9112 5, RFC 9110 5, RFC 6585 5.
+
+// manyFields are n field lines of their own names.
+func manyFields(n int) []string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = fmt.Sprintf("X-%d: y", i)
+	}
+	return lines
+}
+
+var httpFields = []httpCase{
+	good("9112 5 no white space around the value", get("X:y"), plain),
+	good("9112 5 white space around the value", get("X: \t y \t "), plain),
+	good("9112 5 an empty value", get("X:"), plain),
+	good("9112 5 a value of white space", get("X: \t "), plain),
+	good("9110 5.5 white space in the value", get("X: a \t b"), plain),
+	good("9110 5.5 colons in the value", get("X: a:b: c:"), plain),
+	good("9110 5.5 only a colon for a value", get("X: :"), plain),
+	good("9110 5.5 every visible character", get("X: !\"#$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~"), plain),
+	good("9110 5.5 obs-text", get("X: caf\xc3\xa9 \xff \x80"), plain),
+	good("9110 5.5 obs-text alone", get("X: \xff"), plain),
+	good("9110 5.5 an unclosed quote", get("X: \"a"), plain),
+	good("9110 5.1 every token character in a name", get("!#$%&'*+-.^_`|~09azAZ: y"), plain),
+	good("9110 5.1 an underscore in a name", get("X_Y: z"), plain),
+	good("9110 5.1 a dot in a name", get("X.Y: z"), plain),
+	good("9110 5.1 a name of one digit", get("1: z"), plain),
+	good("9110 5.3 a field three times", get("X: 1", "X: 2", "x: 3"), plain),
+	good("9110 5.3 Accept on two lines", get("Accept: text/html", "Accept: */*;q=0.1"), plain),
+	good("9110 5.6.1.2 empty elements", get("Accept: , ,text/html,,"), plain),
+	good("9110 5.6.7 a bad date is no reason", get("If-Modified-Since: yesterday"), plain),
+	good("9110 5.4 a value of 8000 bytes", get("X: "+strings.Repeat("y", 8000)), plain),
+	good("9110 5.4 ninety fields", get(manyFields(90)...), plain),
+	good("9110 5.5 text that looks like a request", get("X: GET /plain HTTP/1.1"), plain),
+	bad(431, "6585 5 a value of 20,000 bytes", get("X: "+strings.Repeat("y", 20_000))),
+	bad(431, "6585 5 a value of 1,000,000 bytes", get("X: "+strings.Repeat("y", 1_000_000))),
+	bad(431, "6585 5 a name of 20,000 bytes", get(strings.Repeat("x", 20_000)+": y")),
+	bad(431, "6585 5 a thousand fields", get(manyFields(1000)...)),
+	bad(431, "6585 5 a field without an end", strings.TrimSuffix(get("X: "+strings.Repeat("y", 20_000)), "\r\n\r\n")),
+	bad(400, "9112 5 no colon", get("X")),
+	bad(400, "9112 5 no colon but a value", get("X y")),
+	bad(400, "9112 5 an equals sign", get("X=y")),
+	bad(400, "9112 5 no colon on the last line", get("X: y", "Z")),
+	bad(400, "9110 5.1 no name", get(": y")),
+	bad(400, "9110 5.1 only a colon", get(":")),
+	bad(400, "9110 5.1 two colons and no name", get(":: y")),
+	bad(400, "9112 5.1 a space before the colon", get("X : y")),
+	bad(400, "9112 5.1 a tab before the colon", get("X\t: y")),
+	bad(400, "9112 5.1 many spaces before the colon", get("X    : y")),
+	bad(400, "9112 5.1 a space before the colon of Content-Length", post("4", "body", "Content-Length : 5")),
+	bad(400, "9112 5.1 a space before the colon of Transfer-Encoding", get("Transfer-Encoding : chunked")+"0\r\n\r\n"),
+	bad(400, "9112 5.1 a vertical tab before the colon", get("X\x0b: y")),
+	bad(400, "9112 5.1 NUL before the colon", get("X\x00: y")),
+	bad(400, "9112 5.1 CR before the colon", get("X\r: y")),
+	bad(400, "9110 5.1 a space in the name", get("X Y: z")),
+	bad(400, "9110 5.1 a parenthesis in the name", get("X(Y): z")),
+	bad(400, "9110 5.1 a comma in the name", get("X,Y: z")),
+	bad(400, "9110 5.1 a slash in the name", get("X/Y: z")),
+	bad(400, "9110 5.1 a semicolon in the name", get("X;Y: z")),
+	bad(400, "9110 5.1 angle brackets in the name", get("<X>: y")),
+	bad(400, "9110 5.1 an equals sign in the name", get("X=Y: z")),
+	bad(400, "9110 5.1 a question mark in the name", get("X?: y")),
+	bad(400, "9110 5.1 an at sign in the name", get("X@Y: z")),
+	bad(400, "9110 5.1 brackets in the name", get("X[0]: y")),
+	bad(400, "9110 5.1 a backslash in the name", get("X\\Y: z")),
+	bad(400, "9110 5.1 braces in the name", get("{X}: y")),
+	bad(400, "9110 5.1 quotes around the name", get("\"X\": y")),
+	bad(400, "9110 5.1 NUL in the name", get("X\x00Y: z")),
+	bad(400, "9110 5.1 a control character in the name", get("X\x01: y")),
+	bad(400, "9110 5.1 DEL in the name", get("X\x7f: y")),
+	bad(400, "9110 5.1 obs-text in the name", get("X\xe9: y")),
+	bad(400, "9110 5.1 UTF-8 in the name", get("Caf\xc3\xa9: y")),
+	bad(400, "9110 5.1 a no-break space before the name", get("\xa0X: y")),
+	bad(400, "9112 5.2 a folded value", get("X: a", " b")),
+	bad(400, "9112 5.2 a value folded by a tab", get("X: a", "\tb")),
+	bad(400, "9112 5.2 a value folded twice", get("X: a", " b", " c")),
+	bad(400, "9112 5.2 an empty value, folded", get("X:", " y")),
+	bad(400, "9112 5.2 a fold of white space", get("X: a", "  ")),
+	bad(400, "9112 5.2 a fold that looks like a field", get("X: a", " Content-Length: 5")),
+	bad(400, "9112 5.2 a folded Transfer-Encoding", get("Transfer-Encoding:", " chunked")+"0\r\n\r\n"),
+	bad(400, "9112 5.2 a folded Content-Length", get("Content-Length: 1", " 0")+"0123456789"),
+	bad(400, "9110 5.5 NUL in a value", get("X: a\x00b")),
+	bad(400, "9110 5.5 NUL for a value", get("X: \x00")),
+	bad(400, "9110 5.5 NUL behind a value", get("X: a\x00")),
+	bad(400, "9110 5.5 bare CR in a value", get("X: a\rb")),
+	bad(400, "9110 5.5 bare CR behind a value", get("X: a\r")),
+	bad(400, "9110 5.5 bare LF in a value", get("X: a\nb")),
+	bad(400, "9110 5.5 a field behind bare LF", get("X: a\nContent-Length: 5")),
+	bad(400, "9110 5.5 a field behind bare CR", get("X: a\rContent-Length: 5")),
+	bad(400, "9110 5.5 0x01 in a value", get("X: a\x01b")),
+	bad(400, "9110 5.5 backspace in a value", get("X: a\x08b")),
+	bad(400, "9110 5.5 a vertical tab in a value", get("X: a\x0bb")),
+	bad(400, "9110 5.5 a form feed in a value", get("X: a\x0cb")),
+	bad(400, "9110 5.5 escape in a value", get("X: \x1b[31m")),
+	bad(400, "9110 5.5 0x1f in a value", get("X: a\x1f")),
+	bad(400, "9110 5.5 DEL in a value", get("X: a\x7fb")),
+	bad(400, "9112 2.2 no empty line before the next request", "GET /plain HTTP/1.1\r\nHost: a\r\n"+get()),
+}
