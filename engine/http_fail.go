@@ -10,6 +10,10 @@ import (
 // refuse answers err and closes; other is the status of an error that has none.
 func (h *httpRole) refuse(s *session, err error, other int) {
 	s.because(err)
+	if w := h.work; w != nil { // it need not wait until the link is gone
+		h.work = nil
+		w.dropped(s)
+	}
 	if h.flags&httpStarted != 0 && h.flags&httpDone == 0 && !h.takeBack(s) {
 		h.cutOff(s, err) // half a response is on its way
 		return

@@ -104,7 +104,8 @@ func newMount(m Mount, v *vhost) *mount {
 // mounted finds where path leads, or nil.
 func (v *vhost) mounted(path []byte) *mount {
 	for _, m := range v.mounts {
-		if rest, ok := bytes.CutPrefix(path, []byte(m.path)); ok && (len(rest) == 0 || rest[0] == '/') {
+		rest, ok := bytes.CutPrefix(path, []byte(m.path))
+		if ok && (len(rest) == 0 || rest[0] == '/' || m.path == "") { // the root has the asterisk-form, too
 			return m
 		}
 	}

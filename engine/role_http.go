@@ -61,6 +61,7 @@ type httpRole struct {
 	behind []byte    // and to its trailers
 	raw    *rawResponse
 	up     *upgrading // nil if it is no upgrade
+	info   *connInfo  // for http.Handlers, nil before the first
 	left   int64      // of the response's body; negative if not known
 	taken  int64      // of the request's body
 	sent   int64      // of the response's body, before chunking

@@ -50,6 +50,7 @@ var again = []func(*testing.T){
 	TestConnectionsAreUsedAgain, TestConnectionsThatAreNotUsedAgain, TestUnaskedForBytesCloseIdleConnections, TestStaleConnections,
 	TestOriginConnections, TestWhoWaitsForAConnectionMayLeave, TestIdleConnectionsAreBounded, TestRedirectsUseConnectionsAgain,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
+	TestHandlerContract,
 }
 
 // noAgain are those that do not, and why.

@@ -18,15 +18,24 @@ type Func func()
 // Run calls f.
 func (f Func) Run() { f() }
 
+// Leaver is a Job that may cease to count as one while it runs; see Pool.Leave.
+type Leaver interface {
+	Job
+	// Left tells whether it called Leave.
+	Left() bool
+}
+
 // Pool runs jobs. Its methods may be called from any goroutine.
 type Pool struct {
 	most   int
 	queued int // may wait
 
-	mu      sync.Mutex
-	idle    sync.Cond // nothing is queued or running
-	running int       // goroutines
-	queue   ring
+	mu         sync.Mutex
+	idle       sync.Cond // no goroutine is left
+	queue      ring      // jobs that no goroutine has taken
+	busy       int       // jobs that one has
+	coming     bool      // a goroutine is on its way to take one
+	goroutines int       // all, those of jobs that have left too
 }
 
 // New returns a pool of n goroutines at most, for which at most queue jobs wait.
@@ -41,59 +50,107 @@ func New(n, queue int) *Pool {
 func (p *Pool) Begin(j Job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.running < p.most:
-		p.running++
-		go p.work(j)
-	case p.queue.len() < p.queued:
-		p.queue.push(j)
-	default:
+	if p.busy+p.queue.len()-p.queued >= p.most { // in this order: queued may be the greatest int
 		return false
 	}
+	p.queue.push(j)
+	p.call()
 	return true
 }
 
-// work is the life of a goroutine.
-func (p *Pool) work(j Job) {
-	defer p.retire()
-	for ; j != nil; j = p.next() {
-		j.Run()
+// call starts a goroutine for a job that waits, if none is on its way. The one that
+// comes calls the next: when jobs are short, the first of a batch do the work of all, and
+// when the first one blocks, the next is there as soon as there is a processor.
+func (p *Pool) call() {
+	if !p.coming && p.queue.len() > 0 && p.busy < p.most {
+		p.coming = true
+		p.goroutines++
+		go p.work()
 	}
 }
 
-// next takes the job whose turn it is, or nil.
+// work is the life of a goroutine.
+func (p *Pool) work() {
+	var j Job
+	defer func() { // also the end of a goroutine whose job called runtime.Goexit
+		if r := recover(); r != nil {
+			panic(r)
+		}
+		p.retire(j)
+	}()
+	for j = p.first(); j != nil; j = p.next() {
+		j.Run()
+		if l, ok := j.(Leaver); ok && l.Left() {
+			return
+		}
+	}
+}
+
+func (p *Pool) first() Job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coming = false
+	return p.take()
+}
+
 func (p *Pool) next() Job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.queue.pop()
+	p.busy--
+	return p.take()
 }
 
-// retire is deferred, so that it also sees the end of a goroutine whose job called
-// runtime.Goexit. Jobs may be left then, or have come since next found none.
-func (p *Pool) retire() {
-	if r := recover(); r != nil {
-		panic(r)
+// take is the job whose turn it is, or nil.
+func (p *Pool) take() Job {
+	if p.busy == p.most { // Leave has let others in
+		return nil
+	}
+	j := p.queue.pop()
+	if j != nil {
+		p.busy++
+		p.call()
+	}
+	return j
+}
+
+// retire ends a goroutine, in the middle of j if that is not nil.
+func (p *Pool) retire(j Job) {
+	left := false
+	if l, ok := j.(Leaver); ok {
+		left = l.Left()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if j := p.queue.pop(); j != nil {
-		go p.work(j)
-		return
+	if j != nil && !left {
+		p.busy--
 	}
-	p.running--
-	if p.running == 0 {
+	p.goroutines--
+	p.call()
+	if p.goroutines == 0 {
 		p.idle.Broadcast()
 	}
 }
 
-// Running returns how many goroutines are at work now, and how many jobs wait for one.
+// Leave is for a Leaver while it runs: it goes on for as long as it likes, on a goroutine
+// that does not count any more, but for Wait. Left is true from before the call on, or
+// from before Run's end.
+func (p *Pool) Leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy--
+	p.call()
+}
+
+// Running returns how many jobs have a goroutine, or are about to have one, and how many
+// wait.
 func (p *Pool) Running() (running, queued int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.running, p.queue.len()
+	n := min(p.busy+p.queue.len(), p.most)
+	return n, p.busy + p.queue.len() - n
 }
 
-// Wait returns when no job is queued or running, or with ctx's error when ctx ends.
+// Wait returns when no job is queued or running, and no goroutine is left, or with ctx's error when ctx ends.
 func (p *Pool) Wait(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		p.mu.Lock()
@@ -103,7 +160,7 @@ func (p *Pool) Wait(ctx context.Context) error {
 	defer stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.running > 0 {
+	for p.goroutines > 0 {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
