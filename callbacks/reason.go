@@ -67,8 +67,10 @@ const (
 	HTTPBodyCompletion Reason = 14
 	// HTTPWriteable follows Session.RequestWriteable. Errors as for HTTP.
 	HTTPWriteable Reason = 16
-	// HTTPFileCompletion says that a file has been sent. It is raised by file
-	// mounts.
+	// HTTPFileCompletion says that a file, or the ranges of it that were asked for, has
+	// been given to the kernel: by a mount of Files, or for Session.ServeFile. HEAD, 304
+	// and errors have none. The response has ended: ErrClose closes, another error is
+	// logged and does, too.
 	HTTPFileCompletion Reason = 15
 	// ClosedHTTP says that a connection that has had a request is gone.
 	// Session.Err may tell why. The error is ignored.

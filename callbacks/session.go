@@ -3,6 +3,7 @@ package callbacks
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io/fs"
 	"net"
 	"time"
 
@@ -201,6 +202,14 @@ type Session interface {
 	// the body's, or negative if it is not known: it is chunked then, and for
 	// HTTP/1.0 ended by closing.
 	StartResponse(status int, contentType string, length int64) error
+	// ServeFile answers with the file name of fsys, or with 404: libwebsockets'
+	// lws_serve_http_file. Conditions and ranges of the request are heeded, and the media
+	// type is that of the name's extension. It returns before the file is opened, which a
+	// worker does; HTTPFileCompletion says that all of it has been sent. AddHeader before
+	// it adds to the response, whatever that comes to. ErrAnswered if there is an answer,
+	// or one under way; fs.ErrInvalid for a name that fs.ValidPath does not allow, such as
+	// one with "..".
+	ServeFile(fsys fs.FS, name string) error
 	// Answered tells whether a response has been started.
 	Answered() bool
 	// Hold says that the request will be answered later: from a Timer, a Writeable

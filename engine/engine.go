@@ -211,6 +211,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.endWaiting()
 	e.steps.Wait()
 	err = errors.Join(err, e.endWork())
+	e.closeMounts()
 	e.stopWatching()
 	e.destroyProtocols()
 	e.stopBroker()

@@ -12,6 +12,9 @@ import (
 type link interface {
 	Write(b []byte) error
 	WriteTwo(a, b []byte) error
+	// SendFile is reactor.Conn's. A link that has to see the bytes refuses with
+	// errors.ErrUnsupported, and has sent nothing then.
+	SendFile(head []byte, f *reactor.File) (done bool, err error)
 	Pending() int
 	Fits(n int) bool
 	High() bool

@@ -29,6 +29,8 @@ type Mount struct {
 	// per-mount options: HTTPPMO brings them before each HTTP, so that one Callback can
 	// serve several mounts. The names are the program's.
 	Options []Option
+	// Files is how a mount of Files serves.
+	Files FileOptions
 }
 
 // Option is one of Mount.Options.
@@ -91,6 +93,9 @@ func newMount(m Mount, v *vhost) *mount {
 	use := &mount{Mount: m, protocol: v.first(), auth: newAuthentication(m.BasicAuth)}
 	if m.to.service == nil {
 		use.protocol = v.protocol(m.to.protocol)
+	}
+	if f, ok := m.to.service.(*fileMount); ok {
+		use.to.service = f.use(&m)
 	}
 	for i, o := range m.Options {
 		if i > 0 {
@@ -172,6 +177,9 @@ func (m *Mount) check(names map[string]bool) error {
 	}
 	if len(m.Options) > 0 && m.to.service != nil {
 		return configErrorf("mount %q has options and no protocol", m.path)
+	}
+	if err := m.Files.check(); err != nil {
+		return configErrorf("mount %q: %w", m.path, err)
 	}
 	if m.to.service != nil {
 		if err := m.to.service.check(); err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -289,6 +290,11 @@ func (t *secured) seal(b []byte) error {
 		b = b[n:]
 	}
 	return nil
+}
+
+// SendFile is for what the kernel may send as it is.
+func (t *secured) SendFile([]byte, *reactor.File) (bool, error) {
+	return false, errors.ErrUnsupported
 }
 
 // Fits counts what sealing adds.

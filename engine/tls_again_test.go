@@ -50,6 +50,8 @@ var again = []func(*testing.T){
 	TestConnectionsAreUsedAgain, TestConnectionsThatAreNotUsedAgain, TestUnaskedForBytesCloseIdleConnections, TestStaleConnections,
 	TestOriginConnections, TestWhoWaitsForAConnectionMayLeave, TestIdleConnectionsAreBounded, TestRedirectsUseConnectionsAgain,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
+	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
+	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
 	TestHandlerContract,
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"time"
 
@@ -76,6 +77,8 @@ type Session struct {
 	Responses []Response
 	// Header are the fields that were added, Trailers those of AddTrailer.
 	Header, Trailers []http1.Field
+	// Served are the files of ServeFile; more than one cannot be.
+	Served []Served
 	// Interims are the statuses of Interim.
 	Interims []int
 	// Received is what Trailer returns.
@@ -96,6 +99,13 @@ type Session struct {
 }
 
 var _ callbacks.Session = (*Session)(nil)
+
+// Served is a file that a callback answered with.
+type Served struct {
+	// FS and Name are as they were given.
+	FS   fs.FS
+	Name string
+}
 
 // Published is a message that a callback published.
 type Published struct {
@@ -157,8 +167,22 @@ func (s *Session) answer(r Response) error {
 	return nil
 }
 
+// ServeFile notes the file, whether there is one or not.
+func (s *Session) ServeFile(fsys fs.FS, name string) error {
+	switch {
+	case len(s.Responses) > 0 || len(s.Served) > 0:
+		return callbacks.ErrAnswered
+	case !fs.ValidPath(name):
+		return &fs.PathError{Op: "serve", Path: name, Err: fs.ErrInvalid}
+	}
+	s.Served = append(s.Served, Served{fsys, name})
+	return nil
+}
+
 // Answered tells whether there is a response, or Hold was called.
-func (s *Session) Answered() bool { return len(s.Responses) > 0 || s.Held || s.wroteHTTP() }
+func (s *Session) Answered() bool {
+	return len(s.Responses) > 0 || len(s.Served) > 0 || s.Held || s.wroteHTTP()
+}
 
 func (s *Session) wroteHTTP() bool {
 	for _, w := range s.Writes {

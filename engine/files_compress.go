@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/penstock-go/penstock/codec/http1"
+)
+
+// compress makes a representation of r in the nth way. It runs on a worker, and may run
+// for the same file on another at the same time: the first result is taken.
+func (m *fileMount) compress(r *resource, nth int) (*representation, error) {
+	plain := r.reps[len(r.reps)-1]
+	src, done, err := m.source(plain)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var out bytes.Buffer
+	if err := compressors[nth](&out, io.NewSectionReader(src, 0, plain.size)); err != nil {
+		return nil, err
+	}
+	p := &representation{coding: makings[nth], size: int64(out.Len()), data: bytes.Clone(out.Bytes()), fd: -1}
+	p.v = plain.v
+	if tag := plain.v.ETag; tag != "" {
+		// Another version of the compressor may make other bytes of it (RFC 9110 8.8.1).
+		p.v.ETag = "W/" + strings.TrimSuffix(tag, `"`) + "-" + p.coding + `"`
+	}
+	if int64(out.Len()) >= plain.size {
+		p = plain // what is said to be text is not
+	} else {
+		m.spell(r, p)
+		p.coded = http1.AppendField(nil, "Content-Encoding", p.coding)
+	}
+	if !r.made[nth].CompareAndSwap(nil, p) {
+		return r.made[nth].Load(), nil
+	}
+	if p != plain {
+		m.cache.grown(r, len(p.data))
+	}
+	return p, nil
+}
+
+// compressors are those of makings. What they compress with is used again: it is long.
+var compressors = [...]func(io.Writer, io.Reader) error{compressZstd, compressGzip}
+
+var (
+	zstdWriters = sync.Pool{New: func() any {
+		// Level and window are what browsers take, which have 8 MiB at most (RFC 9659).
+		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+		return w
+	}}
+	gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+)
+
+func compressZstd(dst io.Writer, src io.Reader) error {
+	w := zstdWriters.Get().(*zstd.Encoder)
+	defer zstdWriters.Put(w)
+	w.Reset(dst)
+	return copyAndClose(w, src)
+}
+
+func compressGzip(dst io.Writer, src io.Reader) error {
+	w := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(w)
+	w.Reset(dst)
+	return copyAndClose(w, src)
+}
+
+func copyAndClose(w io.WriteCloser, src io.Reader) error {
+	if _, err := io.Copy(w, src); err != nil {
+		return err
+	}
+	return w.Close()
+}
