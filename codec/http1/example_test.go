@@ -155,6 +155,21 @@ func ExampleAppendTrailer() {
 	// Output: "5\r\nhello\r\n0\r\nX-Sum: 5d41402a\r\n\r\n"
 }
 
+func ExampleAppendEvent() {
+	b, err := http1.AppendEvent(nil, &http1.Event{ID: "42", Name: "quote", Data: "two\nlines", Retry: 3 * time.Second})
+	b = http1.AppendEventComment(b, "still here")
+	fmt.Print(string(b), err)
+	// Output:
+	// id: 42
+	// event: quote
+	// retry: 3000
+	// data: two
+	// data: lines
+	//
+	// : still here
+	// <nil>
+}
+
 func ExampleAppendDate() {
 	out := http1.AppendDate([]byte("Date: "), time.Unix(784111777, 0))
 	fmt.Printf("%s\n", out)
