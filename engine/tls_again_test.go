@@ -53,6 +53,9 @@ var again = []func(*testing.T){
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
 	TestHandlerContract,
+	TestBasicAuth, TestBasicAuthIsTheMounts, TestBasicAuthByCallback, TestBasicAuthFunctionThatPanics, TestBasicAuthOfUpgrades, TestBasicAuthAndBodies, TestBasicAuthOfServices,
+	TestRedirectMounts, TestRedirectsStayOnTheirHost, TestMountOptions, TestBodyLimitOfAMount,
+	TestErrorPages, TestErrorPagesOfHead, TestErrorPageTakesTheAnswerBack, TestDefaultFields, TestDefaultFieldsOfErrors, TestNoDefaultFields,
 }
 
 // noAgain are those that do not, and why.
@@ -75,6 +78,14 @@ var noAgain = map[string]string{
 	"TestProxyTimeout":                 "its client never reaches a server",
 	"TestWritesWhileItWaitsAreBounded": "its client never gets a connection",
 	"TestUnixSockets":                  "its server is a process of this machine",
+	"TestErrorPageOfAFullServer":       "with TLS nobody is told",
+	"TestRedirectToHTTPS":              "with TLS it is the name in SNI that decides",
+	"TestVhostsByHost":                 "with TLS it is the name in SNI that decides",
+	"TestNamesThatCannotBe":            "nothing runs",
+	"TestFieldsThatCannotBe":           "nothing runs",
+	"TestErrorPagesThatCannotBe":       "nothing runs",
+	"TestMountsThatCannotBe":           "nothing runs",
+	"TestBasicAuthThatCannotBe":        "nothing runs",
 }
 
 // TestOverTLS runs the other tests once more; see over.
