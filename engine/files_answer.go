@@ -206,7 +206,7 @@ func (t *transfer) multipart(list []content.Range) {
 func (t *transfer) begin(status int, contentType string, length int64, pieces ...filePiece) {
 	h, s, p := t.h, t.s, t.rep
 	first := pieces[0]
-	if len(pieces) == 1 && p.data != nil && length <= smallFile && !h.isHead() {
+	if len(pieces) == 1 && p.data != nil && length <= readFile && !h.isHead() {
 		t.end()
 		if err := h.respond(s, status, contentType, p.data[first.span.Start:][:length]); err != nil {
 			h.called(s, err)

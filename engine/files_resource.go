@@ -144,8 +144,11 @@ func (m *fileMount) lookBeside(name string, info fs.FileInfo) plan {
 
 const (
 	// smallFile is the size up to which a file's content is kept in memory rather than the
-	// file open: copying so much costs less than a second system call.
-	smallFile = 64 << 10
+	// file open: from there on, as measured, copying costs more than a second system call.
+	smallFile = 16 << 10
+
+	// readFile is the same for files that have to be read, by a worker, to be sent.
+	readFile = 64 << 10
 
 	// hashMost is the size up to which a file without a time is recognized by its content.
 	hashMost = 16 << 20
@@ -197,7 +200,11 @@ func (m *fileMount) openFile(f seen) (*representation, error) {
 	if d, ok := file.(interface{ Fd() uintptr }); ok && rep.at != nil {
 		rep.fd = int(d.Fd())
 	}
-	if rep.size <= smallFile && m.opt.Memory > 0 && m.opt.OpenFiles > 0 {
+	most := int64(readFile)
+	if rep.fd >= 0 {
+		most = smallFile
+	}
+	if rep.size <= most && m.opt.Memory > 0 && m.opt.OpenFiles > 0 {
 		rep.load()
 	}
 	if rep.ready != nil && rep.at == nil {

@@ -21,6 +21,12 @@
 // before. fan and fanz are broadcasts, plain and compressed: what one connection
 // sends comes back on all, and a message is one of these arrivals.
 //
+// file gets a long answer and hardly looks at it:
+//
+//	compare -mode file -path /1m -conns 16 \
+//		-server 'nginx=nginx -c /tmp/nginx.conf' \
+//		-server 'penstock=penstock -addr {addr} -files /tmp/files'
+//
 // {cert} and {key} are files with a certificate made for the occasion; -tls and
 // -groups narrow what the connections offer. A mode behind a server's name is its own instead of -mode. A raw server among
 // others that speak WebSocket gets as many bytes as they.
@@ -50,12 +56,12 @@ func main() {
 func run(args []string, stdout io.Writer) error {
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	c := load.Config{}
-	mode := f.String("mode", "ws", "ws, wss, wsz, fan, fanz, http, https, raw or rawfan")
+	mode := f.String("mode", "ws", "ws, wss, wsz, fan, fanz, http, https, file, raw or rawfan")
 	f.IntVar(&c.Conns, "conns", 100, "connections")
 	f.IntVar(&c.Size, "size", 64, "payload `bytes` of a message")
 	f.IntVar(&c.Depth, "depth", 1, "messages in flight on each connection")
 	f.BoolVar(&c.Takeover, "takeover", false, "let messages of wsz refer to those before")
-	f.StringVar(&c.Path, "path", "", "what http gets, /plain if empty, or where ws shakes hands, each also over TLS")
+	f.StringVar(&c.Path, "path", "", "what http and file get, /plain if empty, or where ws shakes hands, each also over TLS")
 	c.TLS.Flags(f)
 	rounds := f.Int("rounds", 7, "measurements of each server")
 	seconds := f.Float64("seconds", 1, "of each measurement")

@@ -66,6 +66,14 @@ func (c *conn) write() error {
 func (c *conn) read(buf []byte, now time.Duration, r *Result) (done int, err error) {
 	for more := true; more; {
 		var n int
+		if s, ok := c.replies.(*skimmed); ok && s.unseen(c.seq) > 0 {
+			whole, err := c.skim(s, now, r)
+			if err != nil || !whole {
+				return done, err
+			}
+			done++
+			continue
+		}
 		if n, more, err = c.wire.read(buf); err != nil {
 			return done, fmt.Errorf("load: connection %d: %w", c.id, err)
 		}
@@ -77,6 +85,28 @@ func (c *conn) read(buf []byte, now time.Duration, r *Result) (done int, err err
 		}
 	}
 	return done, nil
+}
+
+// skim lets what has come of the answer in hand go by. It returns whether that was all
+// of it.
+func (c *conn) skim(s *skimmed, now time.Duration, r *Result) (whole bool, err error) {
+	n, err := discard(c.fd, s.unseen(c.seq))
+	if err != nil {
+		return false, fmt.Errorf("load: connection %d: %w", c.id, err)
+	}
+	r.Received += n
+	if !s.pass(n) {
+		return false, nil
+	}
+	c.answered(now, &r.Latency)
+	return true, nil
+}
+
+// answered counts an answer.
+func (c *conn) answered(now time.Duration, h *Histogram) {
+	h.Add(now - c.sent[c.seq%len(c.sent)])
+	c.seq++
+	c.wait--
 }
 
 // take checks b and counts.
@@ -93,9 +123,7 @@ func (c *conn) take(b []byte, now time.Duration, h *Histogram) (done int, err er
 		if !whole {
 			break
 		}
-		h.Add(now - c.sent[c.seq%len(c.sent)])
-		c.seq++
-		c.wait--
+		c.answered(now, h)
 		done++
 	}
 	return done, nil

@@ -52,6 +52,9 @@ func (d *dialogues) of(i int) (*outgoing, replies) {
 		return t.out, d.framedFor(t)
 	}
 	x := d.cfg.exchangeFor(i, d.model)
+	if d.cfg.Mode == File {
+		return repeated(x.request, d.cfg.Depth), &skimmed{fixed: fixed{exchange: x}, head: x.sampled[0].from}
+	}
 	return repeated(x.request, d.cfg.Depth), &fixed{exchange: x}
 }
 

@@ -135,5 +135,8 @@ func learn(c *Config) (*exchange, error) {
 	}
 	all := reply.Bytes()
 	tail := len(all) - len(body) - len("\r\n\r\n")
+	if c.Mode == File {
+		return &exchange{request, all, []span{{0, len("HTTP/1.1 200")}}, []span{{tail, len(all)}}}, nil
+	}
 	return &exchange{request, all, []span{{0, len("HTTP/1.1 200")}, {tail, len(all)}}, nil}, nil
 }

@@ -15,6 +15,8 @@ const (
 	WSZ Mode = "wsz"
 	// HTTP gets Path.
 	HTTP Mode = "http"
+	// File is HTTP for a long answer, of which most is not looked at.
+	File Mode = "file"
 	// HTTPS is HTTP over TLS.
 	HTTPS Mode = "https"
 	// Fan sends text on one WebSocket and waits until it has come on all of them, that
@@ -38,6 +40,7 @@ var modes = map[Mode]traits{
 	WSS:    {plain: WS, tls: true},
 	WSZ:    {plain: WS, deflate: true},
 	HTTP:   {plain: HTTP},
+	File:   {plain: HTTP},
 	HTTPS:  {plain: HTTP, tls: true},
 	Fan:    {plain: WS, fan: true},
 	FanZ:   {plain: WS, deflate: true, fan: true},

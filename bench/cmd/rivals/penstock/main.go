@@ -5,6 +5,7 @@
 //	penstock -deflate                       permessage-deflate, as Config's zero value sets it
 //	penstock -deflate -takeover -window 12  messages refer to those before, at most 2^12 bytes back
 //	penstock -fan                           sends each message to all, by a topic
+//	penstock -files /tmp/files              serves the folder
 package main
 
 import (
@@ -35,6 +36,7 @@ func main() {
 	threshold := flag.Int("threshold", 0, "`bytes` from which on to compress; 0 is the library's choice")
 	pieces := flag.Int("pieces", 0, "deliver messages in pieces of so many `bytes`; 0 is whole")
 	fans := flag.Bool("fan", false, "send to all")
+	files := flag.String("files", "", "`folder` to serve")
 	flag.Parse()
 	p := callbacks.Protocol{Name: "echo-protocol", Callback: echo, RxBufferSize: *pieces}
 	if *fans {
@@ -43,6 +45,10 @@ func main() {
 	if *deflates {
 		d := deflate.Direction{Takeover: *takeover, WindowBits: uint8(*window)}
 		p.Deflate = &deflate.Config{Level: *level, Threshold: *threshold, Server: d, Client: d}
+	}
+	var mounts []engine.Mount
+	if *files != "" {
+		mounts = append(mounts, engine.Files("/", engine.Dir(*files)))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -53,6 +59,7 @@ func main() {
 			Listen:    []string{"tcp://" + *addr},
 			TLS:       secure(*cert, *key),
 			Protocols: []callbacks.Protocol{p},
+			Mounts:    mounts,
 		}},
 	}, *profile)
 	if err != nil {
