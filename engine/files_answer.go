@@ -2,7 +2,6 @@ package engine
 
 import (
 	"strings"
-	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
@@ -117,14 +116,12 @@ func (t *transfer) answer(ranged bool) {
 		return
 	}
 	// Only GET has ranges (RFC 9110 14.2).
-	if !ranged || !p.ranges() || h.isHead() || !t.reads() {
+	if !ranged || p.made || h.isHead() || !t.reads() {
 		t.whole()
 		return
 	}
 	if c.IfRange = t.field("If-Range"); c.IfRange != "" {
-		v := p.v
-		v.Settled = time.Since(v.Modified) >= 2*time.Second
-		if !c.RangeHolds(v) {
+		if !c.RangeHolds(p.v) {
 			t.whole()
 			return
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/reactor"
 )
 
 // compress makes a representation of r in the nth way. It runs on a worker, and may run
@@ -21,20 +21,23 @@ func (m *fileMount) compress(r *resource, nth int) (*representation, error) {
 	}
 	defer done()
 	var out bytes.Buffer
-	if err := compressors[nth](&out, io.NewSectionReader(src, 0, plain.size)); err != nil {
+	read, err := compressors[nth](&out, io.NewSectionReader(src, 0, plain.size))
+	if err == nil && read < plain.size {
+		err = reactor.ErrFileShort
+	}
+	if err != nil {
 		return nil, err
 	}
-	p := &representation{coding: makings[nth], size: int64(out.Len()), data: bytes.Clone(out.Bytes()), fd: -1}
+	p := &representation{coding: makings[nth], size: int64(out.Len()), data: bytes.Clone(out.Bytes()), fd: -1, made: true}
 	p.v = plain.v
 	if tag := plain.v.ETag; tag != "" {
 		// Another version of the compressor may make other bytes of it (RFC 9110 8.8.1).
-		p.v.ETag = "W/" + strings.TrimSuffix(tag, `"`) + "-" + p.coding + `"`
+		p.v.ETag = "W/" + strings.TrimSuffix(strings.TrimPrefix(tag, "W/"), `"`) + "-" + p.coding + `"`
 	}
 	if int64(out.Len()) >= plain.size {
 		p = plain // what is said to be text is not
 	} else {
 		m.spell(r, p)
-		p.coded = http1.AppendField(nil, "Content-Encoding", p.coding)
 	}
 	if !r.made[nth].CompareAndSwap(nil, p) {
 		return r.made[nth].Load(), nil
@@ -46,7 +49,7 @@ func (m *fileMount) compress(r *resource, nth int) (*representation, error) {
 }
 
 // compressors are those of makings. What they compress with is used again: it is long.
-var compressors = [...]func(io.Writer, io.Reader) error{compressZstd, compressGzip}
+var compressors = [...]func(io.Writer, io.Reader) (int64, error){compressZstd, compressGzip}
 
 var (
 	zstdWriters = sync.Pool{New: func() any {
@@ -57,23 +60,24 @@ var (
 	gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 )
 
-func compressZstd(dst io.Writer, src io.Reader) error {
+func compressZstd(dst io.Writer, src io.Reader) (int64, error) {
 	w := zstdWriters.Get().(*zstd.Encoder)
 	defer zstdWriters.Put(w)
 	w.Reset(dst)
 	return copyAndClose(w, src)
 }
 
-func compressGzip(dst io.Writer, src io.Reader) error {
+func compressGzip(dst io.Writer, src io.Reader) (int64, error) {
 	w := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(w)
 	w.Reset(dst)
 	return copyAndClose(w, src)
 }
 
-func copyAndClose(w io.WriteCloser, src io.Reader) error {
-	if _, err := io.Copy(w, src); err != nil {
-		return err
+func copyAndClose(w io.WriteCloser, src io.Reader) (int64, error) {
+	n, err := io.Copy(w, src)
+	if err == nil {
+		err = w.Close()
 	}
-	return w.Close()
+	return n, err
 }

@@ -32,11 +32,16 @@ func (m *fileMount) mediaType(p *representation) (string, error) {
 	return http.DetectContentType(head[:n]), nil
 }
 
-// entityTag is strong: from the time, which changes with every write, and the size, or
-// from the content where there is no time. The coding is in it, for it must differ
+// entityTag is from the time, which changes with every write, and the size, or from the
+// content where there is no time. It is weak as long as the file could change again
+// without its time changing (RFC 9110 8.8.1), strong afterwards. The coding is in it, for it must differ
 // between representations of the same thing (RFC 9110 8.8.3.3).
 func (m *fileMount) entityTag(p *representation) (string, error) {
-	b := append(make([]byte, 0, 48), '"')
+	b := make([]byte, 0, 48)
+	if !p.v.Settled {
+		b = append(b, "W/"...)
+	}
+	b = append(b, '"')
 	switch {
 	case !p.v.Modified.IsZero():
 		b = strconv.AppendInt(b, p.size, 36)

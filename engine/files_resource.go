@@ -3,6 +3,7 @@ package engine
 import (
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,7 @@ type representation struct {
 	again  string      // the name to open it by, then
 	seeks  bool        // ... and it can begin anywhere
 	data   []byte      // all of it, or nil
+	made   bool        // anew each time, so that there are no parts that fit together
 	v      content.Validators
 	fields []byte // of 200, 206 and 304: validators, Cache-Control, Vary
 	coded  []byte // Content-Encoding and Accept-Ranges, of 200 and 206
@@ -83,11 +85,20 @@ type seen struct {
 	name, coding string
 	size         int64
 	modified     time.Time
+	settled      bool // it cannot change without its time changing
+}
+
+// settledAfter is how long after its last change a file's time tells the next: times are
+// as coarse as a clock tick, or, on some file systems, two seconds.
+const settledAfter = 2 * time.Second
+
+func seenAs(name, coding string, info fs.FileInfo) seen {
+	return seen{name, coding, info.Size(), info.ModTime(), info.ModTime().IsZero() || time.Since(info.ModTime()) >= settledAfter}
 }
 
 func (p plan) equal(q plan) bool {
 	return p.status == q.status && slices.EqualFunc(p.files, q.files, func(a, b seen) bool {
-		return a.name == b.name && a.size == b.size && a.modified.Equal(b.modified)
+		return a.name == b.name && a.size == b.size && a.modified.Equal(b.modified) && a.settled == b.settled
 	})
 }
 
@@ -129,14 +140,14 @@ func (m *fileMount) lookInto(w filePath) plan {
 
 // lookBeside finds the compressed neighbours of a file.
 func (m *fileMount) lookBeside(name string, info fs.FileInfo) plan {
-	p := plan{files: []seen{{name, "identity", info.Size(), info.ModTime()}}}
+	p := plan{files: []seen{seenAs(name, "identity", info)}}
 	if m.opt.NoPrecompressed {
 		return p
 	}
 	for _, c := range codings {
 		beside, err := fs.Stat(m.fsys, name+c.ext)
 		if err == nil && beside.Mode().IsRegular() && !beside.ModTime().Before(info.ModTime()) {
-			p.files = append(p.files, seen{name + c.ext, c.name, beside.Size(), beside.ModTime()})
+			p.files = append(p.files, seenAs(name+c.ext, c.name, beside))
 		}
 	}
 	return p
@@ -194,11 +205,11 @@ func (m *fileMount) openFile(f seen) (*representation, error) {
 		return nil, err
 	}
 	rep := &representation{coding: f.coding, size: info.Size(), ready: file, fd: -1, again: f.name}
-	rep.v.Modified = info.ModTime()
+	rep.v.Modified, rep.v.Settled = info.ModTime(), f.settled
 	rep.at, _ = file.(io.ReaderAt)
 	_, rep.seeks = file.(io.Seeker)
-	if d, ok := file.(interface{ Fd() uintptr }); ok && rep.at != nil {
-		rep.fd = int(d.Fd())
+	if f, ok := file.(*os.File); ok { // not what has one in it and may read otherwise
+		rep.fd = int(f.Fd())
 	}
 	most := int64(readFile)
 	if rep.fd >= 0 {
@@ -273,13 +284,9 @@ func (m *fileMount) spell(r *resource, p *representation) {
 	if p.coding != "identity" {
 		p.coded = http1.AppendField(p.coded, "Content-Encoding", p.coding)
 	}
-	if p.ranges() {
+	if !p.made {
 		p.coded = append(p.coded, "Accept-Ranges: bytes\r\n"...)
 	}
 }
 
 const varyByCoding = "Vary: Accept-Encoding\r\n"
-
-// ranges tells whether parts of p may be asked for: what is compressed anew each time
-// has no parts that fit together.
-func (p *representation) ranges() bool { return p.v.ETag == "" || p.v.ETag[0] == '"' }

@@ -17,6 +17,10 @@ const (
 	// it by itself. Two are in memory at most: one read, one in the connection's queue.
 	fileChunk = 128 << 10
 
+	// fileWindow is how much of a file the reactor is given at once. Before each window the
+	// kernel is asked whether it has it in memory; it reads ahead by itself from there.
+	fileWindow = 4 << 20
+
 	// pumpBudget is what a transfer from memory sends before other sockets have their turn.
 	pumpBudget = 1 << 20
 )
@@ -27,17 +31,13 @@ type filePiece struct {
 	span content.Range
 }
 
-// filePart is a part of a file in the connection's queue.
-type filePart struct {
-	reactor.File
-	t    *transfer
-	size int64
-}
-
 // sending is the state of a transfer that has begun.
 type sending struct {
-	pieces []filePiece // still to be begun, the first perhaps half sent
-	parts  int         // filePart that the reactor has
+	pieces []filePiece  // still to be sent, the first perhaps half of it
+	file   reactor.File // what the reactor has of it
+	length int64        // of file, when it was given away
+	queued bool         // the reactor has it still
+	warmTo int64        // as far as that a worker has fetched the file from the disk
 	chunk  *bufpool.Buffer
 	chunkN int // bytes of it
 	src    io.ReaderAt
@@ -46,59 +46,83 @@ type sending struct {
 
 // send begins to send.
 func (t *transfer) send() {
-	if t.rep.fd >= 0 && t.sendFiles() {
-		return
+	if t.rep.fd < 0 || !t.sendFiles() {
+		t.pump()
 	}
-	t.pump()
 }
 
-// sendFiles puts all pieces into the connection's queue. It returns false if files have
-// no way into that.
+// sendFiles gives the reactor one window of the file after the other, each when the one
+// before has gone. It returns false if files cannot be sent on this connection.
 func (t *transfer) sendFiles() bool {
 	s := t.s
-	t.parts++ // for this call, so that nothing completes in it
-	for i, p := range t.pieces {
-		if len(p.head) > 0 {
-			t.h.sent += int64(len(p.head))
-			t.h.left -= int64(len(p.head))
+	for !t.queued && t.h != nil && s.state == stateOpen && len(t.pieces) > 0 {
+		p := &t.pieces[0]
+		if n := int64(len(p.head)); n > 0 {
+			t.count(n)
 			s.commit(append(s.begin(), p.head...))
-			t.pieces[i].head = nil
+			p.head = nil
 		}
 		if p.span.Length == 0 {
+			t.pieces = t.pieces[1:]
 			continue
 		}
-		f := &filePart{reactor.File{FD: t.rep.fd, Offset: p.span.Start, Length: p.span.Length}, t, p.span.Length}
-		f.Sent = f
-		done, err := s.sendFile(&f.File)
+		if p.span.Start >= t.warmTo && !inMemory(t.rep.fd, p.span.Start) && t.off(t.warm, t.warmed) {
+			return true
+		}
+		t.length = min(p.span.Length, fileWindow)
+		t.file = reactor.File{FD: t.rep.fd, Offset: p.span.Start, Length: t.length, Sent: t}
+		done, err := s.sendFile(&t.file)
 		switch {
-		case i == 0 && errors.Is(err, errors.ErrUnsupported):
-			t.parts--
+		case errors.Is(err, errors.ErrUnsupported):
 			return false
 		case err != nil: // the connection has ended, and says so itself
-			t.parts--
 			return true
 		case done:
-			t.h.sent += f.size
-			t.h.left -= f.size
+			t.count(t.length)
 		default:
-			t.parts++
+			t.queued = true
 		}
+		t.advance(int(t.length))
 	}
-	t.pieces = nil
-	t.parts--
-	if t.parts == 0 {
+	if !t.queued && t.h != nil && s.state == stateOpen {
 		t.complete()
 	}
 	return true
 }
 
-// sent counts a part that has gone, and ends with the last.
-func (t *transfer) sent(n int64) {
+// FileSent implements reactor.FileSent.
+func (t *transfer) FileSent(_ *reactor.File, err error) {
+	t.queued = false
+	switch {
+	case t.h == nil:
+		if t.idle() {
+			t.discard()
+		}
+	case err == nil:
+		t.count(t.length)
+		t.sendFiles()
+	}
+}
+
+// count notes that n more bytes of the body are as good as sent.
+func (t *transfer) count(n int64) {
 	t.h.sent += n
 	t.h.left -= n
-	if t.parts == 0 {
-		t.complete()
-	}
+}
+
+// warm is the worker's part where the file is not in memory yet: the loop shall not wait
+// for a disk.
+func (t *transfer) warm() {
+	p := t.pieces[0].span
+	fetchFile(t.rep.fd, p.Start, min(p.Length, fileWindow))
+}
+
+// warmed goes on without asking again: what was fetched may be gone already, and some
+// file systems never say that it is there.
+func (t *transfer) warmed() {
+	p := t.pieces[0].span
+	t.warmTo = p.Start + min(p.Length, fileWindow)
+	t.sendFiles()
 }
 
 // sendFile sends f behind what is in the cork.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"github.com/penstock-go/penstock/callbacks"
-	"github.com/penstock-go/penstock/reactor"
 )
 
 // The way of a file:
@@ -180,8 +179,8 @@ func (t *transfer) end() {
 // discard lets go of everything, once.
 func (t *transfer) discard() {
 	t.then = nil
-	if t.parts > 0 {
-		return // the reactor has files of it, and says when not
+	if t.queued {
+		return // the reactor has the file, and says when not
 	}
 	t.dropSource()
 	t.was.release()
@@ -220,20 +219,6 @@ func (t *transfer) writeable(h *httpRole, s *session) {
 func (t *transfer) left(*httpRole, *session) {}
 
 func (t *transfer) dropped(*session) { t.end() }
-
-// FileSent implements reactor.FileSent for a part that was queued.
-func (p *filePart) FileSent(_ *reactor.File, err error) {
-	t := p.t
-	t.parts--
-	switch {
-	case t.h == nil:
-		if t.idle() {
-			t.discard()
-		}
-	case err == nil:
-		t.sent(p.size)
-	}
-}
 
 // closeMounts lets go of what services keep, when nothing runs any more.
 func (e *Engine) closeMounts() {
