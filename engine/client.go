@@ -145,6 +145,11 @@ type ClientConnectInfo struct {
 
 	abroad bool        // a redirect has led to another origin
 	given  *tls.Config // TLS before it was cloned
+
+	// Of a RoundTripper's requests.
+	named   string // whom the certificate has to name, if that is not Host
+	upgrade string // the Upgrade field: a 101 is welcome
+	plainly bool   // Expect only if ExpectContinue
 }
 
 // ParseClientURL turns a ws, wss, http or https URL into what Connect needs: flags,
@@ -183,15 +188,28 @@ func ParseClientURL(target string) (ClientConnectInfo, error) {
 // refers to whichever session is the current one, and to none when there will be no
 // other.
 func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
+	v := e.vhost(info.Vhost)
+	if v == nil {
+		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
+	}
+	s, err := e.client(v, info)
+	if err != nil {
+		return nil, err
+	}
+	h := s.outside() // once it is posted, s is the loop's
+	if err := s.launch(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// client makes the session of a client on the loop that is to have it.
+func (e *Engine) client(v *vhost, info ClientConnectInfo) (*session, error) {
 	if err := info.check(); err != nil {
 		return nil, err
 	}
 	if err := e.Listen(); err != nil {
 		return nil, err
-	}
-	v := e.vhost(info.Vhost)
-	if v == nil {
-		return nil, configErrorf("no vhost %q to connect from", info.Vhost)
 	}
 	info.own()
 	l, parent := e.loopFor(&info, v)
@@ -202,11 +220,15 @@ func (e *Engine) Connect(info ClientConnectInfo) (callbacks.Handle, error) {
 	if s.proto == nil {
 		return nil, configErrorf("vhost %q has no protocol %q", v.name, info.LocalProtocolName)
 	}
-	h := s.outside() // once it is posted, s is the loop's
-	if l.r.Post(reactor.Func(func() { s.role.(*dialRole).start(s) })) != nil {
-		return nil, ErrClosed
+	return s, nil
+}
+
+// launch has the loop begin with s.
+func (s *session) launch() error {
+	if s.l.r.Post(reactor.Func(func() { s.role.(*dialRole).start(s) })) != nil {
+		return ErrClosed
 	}
-	return h, nil
+	return nil
 }
 
 // own makes i independent of what the caller has.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/internal/proxy"
 	"github.com/penstock-go/penstock/reactor"
 )
 
@@ -40,6 +41,8 @@ const (
 	dialogueReusable                          // the connection may be used again
 	dialogueStalled                           // the stall clock runs
 	dialogueLost                              // the server has closed without a response
+	dialogueStale                             // ... a connection of before
+	dialogueTunnel                            // both ways are another protocol's
 )
 
 const (
@@ -114,7 +117,7 @@ func (x *dialogue) pump(s *session) {
 
 // expects tells whether the server is asked first.
 func (i *ClientConnectInfo) expects() bool {
-	return i.ExpectContinue || i.BodyLength > expectFrom
+	return i.ExpectContinue || i.BodyLength > expectFrom && !i.plainly
 }
 
 // formType is what HTTPXWWWFormURLEncoded stands for.
@@ -123,7 +126,7 @@ const formType = "application/x-www-form-urlencoded"
 // appendHead appends the request's head.
 func (d *dialRole) appendHead(b, cookies []byte) []byte {
 	i := &d.info
-	b = http1.AppendRequestLine(b, i.Method, i.target())
+	b = http1.AppendRequestLine(b, i.Method, i.prefix()+i.target())
 	b = http1.AppendField(b, "Host", i.host())
 	if i.Origin != "" {
 		b = http1.AppendField(b, "Origin", i.Origin)
@@ -132,15 +135,46 @@ func (d *dialRole) appendHead(b, cookies []byte) []byte {
 		b = http1.AppendField(b, "Content-Type", formType)
 	}
 	b = i.appendFraming(b)
-	if i.Flags&Pipeline == 0 {
-		b = append(b, "Connection: close\r\n"...)
-	}
+	b = i.appendConnection(b)
 	for _, f := range i.Header {
 		if !strings.EqualFold(f.Name, "Cookie") {
 			b = http1.AppendField(b, f.Name, f.Value)
 		}
 	}
 	return http1.AppendEnd(append(append(b, cookies...), d.extra...))
+}
+
+// appendConnection appends what is about the connection.
+func (i *ClientConnectInfo) appendConnection(b []byte) []byte {
+	if i.direct() {
+		b = i.via().AppendAuthorization(b)
+	}
+	switch {
+	case i.upgrade != "":
+		b = append(b, "Connection: Upgrade\r\n"...)
+		b = http1.AppendField(b, "Upgrade", i.upgrade)
+	case i.Flags&Pipeline == 0:
+		b = append(b, "Connection: close\r\n"...)
+	}
+	return b
+}
+
+// direct tells whether the request itself is for a proxy, which makes it in its own
+// name: where no TLS keeps it from reading, that is what proxies are used to, and many
+// allow CONNECT only to port 443.
+func (i *ClientConnectInfo) direct() bool {
+	if i.Proxy == "" || i.Flags&UseSSL != 0 || !i.http() {
+		return false
+	}
+	return i.via().Kind == proxy.HTTP
+}
+
+// prefix makes the target's absolute form (RFC 9112 3.2.2) for a proxy.
+func (i *ClientConnectInfo) prefix() string {
+	if i.direct() {
+		return "http://" + i.host()
+	}
+	return ""
 }
 
 // appendFraming appends how long the body is. A method that means one says so also
@@ -204,6 +238,10 @@ func (x *dialogue) write(s *session, p []byte, kind callbacks.Kind) error {
 		return err
 	}
 	x.facts |= dialogueBegun
+	if x.facts&dialogueTunnel != 0 {
+		s.appendBytes(p)
+		return nil
+	}
 	if x.left < 0 {
 		x.writeChunk(s, p, final)
 		return nil
@@ -240,6 +278,7 @@ func (x *dialogue) writeChunk(s *session, p []byte, final bool) {
 func (x *dialogue) sent(s *session) {
 	x.facts |= dialogueSent
 	x.since = s.l.r.Now()
+	s.written()
 	if _, ok := s.role.(*dialRole); ok {
 		s.deadlineIn(s.l.e.limits.ResponseTimeout)
 	}
@@ -306,8 +345,11 @@ func (d *dialRole) repeatable() bool {
 // stale tells whether the server has closed a connection of before just when it was
 // used again, so that the request may be made on a new one (RFC 9112 9.3.1).
 func (d *dialRole) stale(s *session) bool {
-	return d.reused && d.x != nil && d.x.facts&dialogueHeard == 0 && d.repeatable() &&
-		(s.state == stateOpen || d.x.facts&dialogueLost != 0) // else it is this side that has ended it
+	if !d.reused || d.x == nil || d.x.facts&dialogueHeard != 0 || s.state != stateOpen && d.x.facts&dialogueLost == 0 {
+		return false // in the last case it is this side that has ended it
+	}
+	d.x.facts |= dialogueStale
+	return d.repeatable()
 }
 
 // leave ends an exchange whose response is complete, or does not matter: the

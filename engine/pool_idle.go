@@ -68,6 +68,25 @@ func (l *loop) takeIdle(key upstreamKey) *session {
 	return nil
 }
 
+// closeIdle closes the idle connections that match.
+func (e *Engine) closeIdle(match func(upstreamKey) bool) {
+	e.mu.Lock()
+	loops := e.loops
+	e.mu.Unlock()
+	for _, l := range loops {
+		_ = l.r.Post(reactor.Func(func() {
+			for key, list := range l.idles {
+				if !match(key) {
+					continue
+				}
+				for _, p := range slices.Clone(list) {
+					p.shut(nil)
+				}
+			}
+		}))
+	}
+}
+
 // dropIdle takes p out of the list.
 func (l *loop) dropIdle(p *session) {
 	x := p.role.(*idleRole).upstream

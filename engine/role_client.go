@@ -19,7 +19,10 @@ type clientRole struct{ d *dialRole }
 // receiveHead waits for the final response, and goes past those before it: 100 lets
 // the body go, the others are of no use to a client that does not ask for them.
 func (d *dialRole) receiveHead(s *session, b []byte) (int, error) {
-	d.x.facts |= dialogueHeard
+	if d.x.facts&dialogueHeard == 0 {
+		d.x.facts |= dialogueHeard
+		d.traced(s, 0)
+	}
 	if d.hop != nil { // what has redirected goes on
 		d.x.facts &^= dialogueReusable
 		return len(b), nil
@@ -39,6 +42,7 @@ func (d *dialRole) receiveHead(s *session, b []byte) (int, error) {
 	if status >= 200 || status == 101 {
 		return n, d.responded(s)
 	}
+	d.traced(s, status)
 	d.resp.Reset()
 	if d.interim++; d.interim > interimMost {
 		s.abort(&ResponseError{Status: status, Text: "too many interim responses"})
@@ -59,7 +63,7 @@ func (d *dialRole) responded(s *session) error {
 	case err != nil:
 		s.abort(&ResponseError{Status: status, Text: "a body without an end", Err: err})
 		return nil
-	case status == 101:
+	case status == 101 && (d.info.upgrade == "" || x.facts&dialogueSent == 0):
 		s.abort(&ResponseError{Status: status, Text: "the server switched to a protocol that nobody had asked for"})
 		return nil
 	case d.follows():
@@ -79,8 +83,13 @@ func (d *dialRole) responded(s *session) error {
 	}
 	c := &clientRole{d}
 	s.become(c)
+	if status == 101 { // RFC 9110 7.8
+		framing = http1.Framing{Kind: http1.UntilClose}
+		x.facts = x.facts&^(dialogueSent|dialogueReusable) | dialogueTunnel
+		x.left = -1
+	}
 	x.body.Start(framing, &s.l.e.limits.HTTP)
-	s.deadlineIn(s.l.e.limits.ResponseBodyTimeout)
+	c.await(s)
 	if err := s.tell(callbacks.EstablishedClientHTTP, nil); err != nil || s.state != stateOpen {
 		return err
 	}
@@ -88,6 +97,15 @@ func (d *dialRole) responded(s *session) error {
 		return c.complete(s)
 	}
 	return nil
+}
+
+// await begins the time for the next piece of the body. Another protocol takes its own.
+func (c *clientRole) await(s *session) {
+	if c.d.x.facts&dialogueTunnel != 0 {
+		s.deadlineAt(0)
+		return
+	}
+	s.deadlineIn(s.l.e.limits.ResponseBodyTimeout)
 }
 
 // receive gives the program what has come of the body.
@@ -167,9 +185,9 @@ func (c *clientRole) timeout(s *session, now int64) {
 	gap := s.l.e.limits.ResponseBodyTimeout
 	switch {
 	case c.d.x.open() && c.d.x.stalls(s):
-	case s.paused != 0:
+	case s.paused != 0 || c.d.x.facts&dialogueTunnel != 0:
 		s.seen = now
-		s.deadlineIn(gap)
+		c.await(s)
 	case s.seen+int64(gap) > now:
 		s.deadlineAt(s.seen + int64(gap))
 	default:

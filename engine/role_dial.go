@@ -171,7 +171,7 @@ func (p *dialer) Dialed(c *reactor.Conn) reactor.Handler {
 	switch via := d.info.via(); {
 	case s.l.draining:
 		s.abort(ErrClosed)
-	case via != nil:
+	case via != nil && !d.info.direct():
 		d.dig(s, via)
 	default:
 		h = d.reached(s, c)

@@ -49,6 +49,8 @@ var again = []func(*testing.T){
 	TestClientGet, TestClientMethods, TestClientForm, TestClientTrailers, TestClientFramings,
 	TestConnectionsAreUsedAgain, TestConnectionsThatAreNotUsedAgain, TestUnaskedForBytesCloseIdleConnections, TestStaleConnections,
 	TestOriginConnections, TestWhoWaitsForAConnectionMayLeave, TestIdleConnectionsAreBounded, TestRedirectsUseConnectionsAgain,
+	TestRoundTripGet, TestRoundTripBodies, TestRoundTripWrongBodies, TestRoundTripRefuses, TestRoundTripContext, TestRoundTripTimeouts, TestRoundTripErrors, TestRoundTripResponses, TestRoundTripTrailers,
+	TestRoundTripGzip, TestRoundTripThroughHTTPClient, TestRoundTripManyGoroutines, TestRoundTripSlowReader, TestRoundTripCloseEarly, TestRoundTripEarlyAnswer, TestRoundTripBothWays, TestRoundTripExpectContinue, TestRoundTripSwitchesProtocols, TestRoundTripReverseProxy, TestRoundTripTrace,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,

@@ -116,7 +116,9 @@ func (i *ClientConnectInfo) alpn(configured []string) []string {
 // serverName is whom the certificate has to name, and what SNI says.
 func (i *ClientConnectInfo) serverName() string {
 	name := i.Address
-	if i.Host != "" {
+	if i.named != "" {
+		name = i.named
+	} else if i.Host != "" {
 		name = string(withoutPort([]byte(i.Host)))
 	}
 	if strings.HasPrefix(name, "+") {

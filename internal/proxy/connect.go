@@ -7,9 +7,17 @@ import "encoding/base64"
 func (s *Server) AppendConnect(dst []byte, authority string) []byte {
 	dst = append(append(dst, "CONNECT "...), authority...)
 	dst = append(append(dst, " HTTP/1.1\r\nHost: "...), authority...)
-	if s.User != "" { // RFC 7617
-		dst = append(dst, "\r\nProxy-Authorization: Basic "...)
-		dst = base64.StdEncoding.AppendEncode(dst, []byte(s.User+":"+s.Password))
+	dst = s.AppendAuthorization(append(dst, "\r\n"...))
+	return append(dst, "\r\n"...)
+}
+
+// AppendAuthorization appends the field line that says who asks the proxy (RFC 7617),
+// if anybody does, and returns the result.
+func (s *Server) AppendAuthorization(dst []byte) []byte {
+	if s.User == "" {
+		return dst
 	}
-	return append(dst, "\r\n\r\n"...)
+	dst = append(dst, "Proxy-Authorization: Basic "...)
+	dst = base64.StdEncoding.AppendEncode(dst, []byte(s.User+":"+s.Password))
+	return append(dst, "\r\n"...)
 }
