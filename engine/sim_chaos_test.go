@@ -71,6 +71,7 @@ func (w *world) tightLimits() Limits {
 	upTo := func(d time.Duration) time.Duration { return 1 + time.Duration(w.rng.Int64N(int64(d))) }
 	high := 1 + w.rng.IntN(2000)
 	return Limits{Connections: 1 + w.rng.IntN(8), ConnectionsPerIP: w.rng.IntN(8), WebSocketsPerIP: w.rng.IntN(8), ControlFrames: 1 + w.rng.IntN(3),
+		Pipelined: w.rng.IntN(4), BodyRate: int64(w.rng.IntN(100)), RequestTimeout: upTo(10 * time.Second),
 		Body: 1 + int64(w.rng.IntN(5000)), Message: 1 + int64(w.rng.IntN(5000)), RawMessage: 1 + w.rng.IntN(5000),
 		SendHigh: high, SendQueue: high + w.rng.IntN(20_000),
 		HeaderTimeout: upTo(5 * time.Second), BodyTimeout: upTo(5 * time.Second), IdleTimeout: upTo(5 * time.Second),
@@ -98,7 +99,7 @@ func (w *world) madness(s callbacks.Session, why callbacks.Reason) error {
 	kinds := [...]callbacks.Kind{callbacks.WriteText, callbacks.WriteBinary | callbacks.NoFin, callbacks.WriteContinuation,
 		callbacks.WriteHTTP, callbacks.WriteHTTPFinal, callbacks.WritePing, callbacks.WriteBinary}
 	kind := kinds[w.rng.IntN(len(kinds))]
-	switch w.rng.IntN(21) {
+	switch w.rng.IntN(24) {
 	case 0:
 		_ = s.Close(ws.StatusCode(w.rng.IntN(5000)), "mad")
 	case 1:
@@ -136,6 +137,12 @@ func (w *world) madness(s callbacks.Session, why callbacks.Reason) error {
 	case 17:
 		s.SetLiveness(w.soon()-time.Millisecond, w.soon()*10-time.Millisecond)
 	case 18:
+		_ = s.Interim(100+w.rng.IntN(110), http1.Field{Name: "Mad", Value: "yes"})
+	case 19:
+		_ = s.AddTrailer("Mad", "yes")
+	case 20:
+		_ = s.Go(func() {}, func(s callbacks.Session) error { return w.madness(timed{s, w.rec.of(s)}, why) })
+	case 21:
 		_ = s.SelectProtocol([...]string{"", "echo", "pieces", "nobody's"}[w.rng.IntN(4)])
 	default:
 		_ = s.Write(make([]byte, w.rng.IntN(1<<w.rng.IntN(16))), kind)
