@@ -26,7 +26,7 @@ import (
 //     A worker that has hijacked one does not count as one any more.
 //   - The value of http.ServerContextKey is an *http.Server that does not serve.
 //
-// CONNECT is answered without a body and the connection closed, unless the handler
+// OPTIONS * is answered by the engine, as net/http's server does by default. CONNECT is answered without a body and the connection closed, unless the handler
 // hijacks it.
 func Handler(path string, h http.Handler) Mount {
 	return Mount{path: path, to: target{service: &handlerService{h: h, server: &http.Server{Handler: h}}}}
@@ -52,6 +52,10 @@ func (v *handlerService) upgrades() bool { return true }
 const busyWait = "1"
 
 func (v *handlerService) serve(h *httpRole, s *session, _ []byte) answering {
+	if string(h.req.Path()) == "*" { // OPTIONS of the server as a whole, RFC 9110 9.3.7
+		h.called(s, h.respond(s, http.StatusOK, "", nil))
+		return nil
+	}
 	x, err := newHandling(v, h, s)
 	if err != nil {
 		h.refuse(s, err, 400)

@@ -192,6 +192,8 @@ var requestCases = []contractCase{
 	{"a body in chunks", []string{postChunks("\r\n", "hel", "lo") + "0\r\n\r\n"}, tell},
 	{"trailers", []string{postChunks("Trailer: X-A, x-b\r\n\r\n", "hello") + "0\r\nX-A: 1\r\nX-C: 2\r\n\r\n"}, tell},
 	{"a GET with a body", []string{"GET @ HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", oneGet}, tell},
+	{"the asterisk", []string{"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", oneGet}, tell},
+	{"OPTIONS of something", []string{"OPTIONS @ HTTP/1.1\r\nHost: a\r\n\r\n"}, tell},
 	{"query only", []string{"GET @?a=%20;b HTTP/1.1\r\nHost: a\r\n\r\n"}, tell},
 	{"a path with spaces and UTF-8", []string{"GET @a%20b/%c3%bc HTTP/1.1\r\nHost: a\r\n\r\n"}, tell},
 	{"an upgrade to a WebSocket", []string{"GET @ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"}, tell},
