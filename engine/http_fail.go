@@ -48,6 +48,7 @@ func (h *httpRole) takeBack(s *session) bool {
 // was answered before still goes out; where only the end of the connection ends
 // the body, a reset must tell that this is not it.
 func (h *httpRole) cutOff(s *session, err error) {
+	h.log(s)
 	if h.flags&httpChunked != 0 || h.left > 0 || h.raw != nil && h.raw.body.EOF() != nil {
 		s.shut(err)
 		return
@@ -59,6 +60,9 @@ func (h *httpRole) cutOff(s *session, err error) {
 func (h *httpRole) fail(s *session, err error) {
 	if errors.Is(err, callbacks.ErrClose) {
 		h.flags &^= httpReusable
+		if h.req != nil {
+			h.log(s)
+		}
 		if h.req == nil || h.flags&httpDone != 0 {
 			s.shut(nil)
 		} else if h.flags&httpStarted == 0 || h.left < 0 && h.flags&httpChunked == 0 || h.raw != nil && h.raw.body.EOF() == nil {

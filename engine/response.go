@@ -352,7 +352,6 @@ func (h *httpRole) writeRaw(s *session, p []byte, final bool) error {
 	}
 	h.sent = h.raw.data
 	s.appendBytes(body[:n])
-	h.sent += int64(n)
 	if done {
 		h.finish(s)
 	} else if final {

@@ -84,6 +84,7 @@ var again = []func(*testing.T){
 	TestHijackEndsTheTransaction,
 	TestHandlersOfTheLibrary,
 	TestHandlerMounts,
+	TestAccessLog, TestAccessLogOfAPipeline, TestAccessLogOfWhoLeaves, TestAccessLogOfTimeouts, TestAccessEntry, TestAccessLogThatPanics, TestSlowLogStallsNobody, TestAccessLogAllocatesNothing,
 }
 
 // noAgain are those that do not, and why.
@@ -114,6 +115,7 @@ var noAgain = map[string]string{
 	"TestErrorPagesThatCannotBe":       "nothing runs",
 	"TestMountsThatCannotBe":           "nothing runs",
 	"TestBasicAuthThatCannotBe":        "nothing runs",
+	"TestAccessLogOfUnixSockets":       "its client knows no TLS",
 }
 
 // TestOverTLS runs the other tests once more; see over.
