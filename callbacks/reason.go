@@ -75,11 +75,16 @@ const (
 	// ClosedHTTP says that a connection that has had a request is gone.
 	// Session.Err may tell why. The error is ignored.
 	ClosedHTTP Reason = 5
-	// VerifyBasicAuthorization asks whether in, "user:password", may pass; an
-	// error refuses with 401. It is raised by mounts with basic authentication.
+	// VerifyBasicAuthorization asks whether in, "user:password", may pass a mount's Basic
+	// authentication, where that is left to callbacks (the engine's BasicAuth.ByCallback);
+	// it comes to the vhost's first protocol, before anything else about the request. nil
+	// lets the request in, where libwebsockets wants a result that is not 0; an
+	// *http1.Error refuses with its status, and any other error with 401 and the question
+	// for a password. Compare in constant time (crypto/subtle).
 	VerifyBasicAuthorization Reason = 102
-	// HTTPPMO is about the options of a mount. It is raised by mounts that have
-	// some.
+	// HTTPPMO brings the options of the mount that a request came by, before HTTP, if it has
+	// some: in is a list like that of a query, in which http1.QueryValue finds an option
+	// by its name, and must not be changed. Errors as for HTTP.
 	HTTPPMO Reason = 56
 )
 
