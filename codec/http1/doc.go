@@ -27,7 +27,7 @@
 // that difference is how requests are smuggled: bare LF, bare CR, obs-fold,
 // space before a colon, Content-Length that repeats or is not plain digits,
 // Content-Length beside Transfer-Encoding, codings other than chunked, a missing
-// or repeated Host. An *Error says which rule was broken and what to answer.
+// or repeated Host, a repeated Authorization. An *Error says which rule was broken and what to answer.
 //
 // # Ownership
 //

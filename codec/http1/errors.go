@@ -77,6 +77,9 @@ var (
 	// ErrFold is a field line that begins with white space: obs-fold, or a space
 	// after the start line (RFC 9112 2.2 and 5.2).
 	ErrFold = remote(400, "field line begins with white space")
+	// ErrRepeated is a second line of a field that is no list and that says who asks
+	// or for what part: Authorization, Range, If-Range and their like (RFC 9110 5.3).
+	ErrRepeated = remote(400, "repeated field that may come once")
 	// ErrHeadTooLarge is a breach of Limits.Head (RFC 6585 5).
 	ErrHeadTooLarge = remote(431, "head too large")
 	// ErrTooManyFields is a breach of Limits.Fields (RFC 6585 5).

@@ -11,6 +11,7 @@ type Request struct {
 	message
 	method, target, path, query, host words
 	framing                           Framing
+	singles                           uint8 // which of singletons have come
 }
 
 // words is a piece of the head, as offsets.
@@ -94,7 +95,7 @@ func (r *Request) Framing() Framing { return r.framing }
 func (r *Request) Reset() {
 	r.message.reset()
 	r.method, r.target, r.path, r.query, r.host = words{}, words{}, words{}, words{}, words{}
-	r.framing = Framing{}
+	r.framing, r.singles = Framing{}, 0
 }
 
 // Own gives r memory of its own, so that it outlives the bytes it was parsed
@@ -222,6 +223,29 @@ func (r *Request) requestField(name, value []byte) error {
 	case len("expect"):
 		if r.minor == 1 && equalFold(name, "expect") {
 			return r.addExpect(value)
+		}
+	case len("range"), len("if-range"), len("authorization"), len("if-modified-since"), len("if-unmodified-since"):
+		return r.addSingleton(name)
+	}
+	return nil
+}
+
+// singletons are fields that cannot be read as a list, so that RFC 9110 5.3 forbids
+// to send them twice, and of which two recipients would choose different ones: who
+// asks, and for what. (Others, such as Content-Type, are repeated by honest programs,
+// and mean the same to everyone as far as framing and access go.)
+var singletons = [...]string{
+	"Authorization", "Proxy-Authorization", "Range", "If-Range", "Content-Range", "If-Modified-Since", "If-Unmodified-Since",
+}
+
+// addSingleton refuses the second line of one.
+func (r *Request) addSingleton(name []byte) error {
+	for i, s := range singletons {
+		if equalFold(name, s) {
+			if r.singles&(1<<i) != 0 {
+				return ErrRepeated
+			}
+			r.singles |= 1 << i
 		}
 	}
 	return nil
