@@ -106,6 +106,9 @@ func TestNoBodyEchoesNothing(t *testing.T) {
 			if resp.StatusCode != 200 || body != "" || resp.ContentLength != 0 {
 				t.Errorf("%s %q: %s %q", line, length, resp.Status, body)
 			}
+			if strings.HasPrefix(line, "OPTIONS") != strings.Contains(resp.Header.Get("Allow"), "OPTIONS") {
+				t.Errorf("%s: Allow is %q", line, resp.Header.Get("Allow"))
+			}
 		}
 	}
 }

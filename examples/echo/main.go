@@ -108,6 +108,9 @@ func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
 	return nil
 }
 
+// methods are what Allow tells; others have their body sent back too.
+const methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 // errMethod refuses what an echo cannot mean: a tunnel, and a request sent back with
 // the secrets that proxies have put into it.
 var errMethod = http1.NewError(405, "neither CONNECT nor TRACE")
@@ -118,7 +121,13 @@ func request(s callbacks.Session, q *http1.Request) error {
 	body := q.Framing()
 	switch {
 	case method == "CONNECT" || method == "TRACE":
-		return errors.Join(errMethod, s.AddHeader("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+		return errors.Join(errMethod, s.AddHeader("Allow", methods))
+	case method == "OPTIONS":
+		if err := s.AddHeader("Allow", methods); err != nil {
+			return err
+		}
+	}
+	switch {
 	case get && body.Empty() && string(q.Path()) == "/":
 		return s.Respond(200, "text/html; charset=utf-8", page)
 	case get && body.Empty() && string(q.Path()) == "/plain":
