@@ -94,8 +94,9 @@ func (d *dialRole) redirect(s *session) error {
 // become makes i a request with that method, and without what is about its body if it
 // has none any more.
 func (i *ClientConnectInfo) become(method string, body bool) {
+	same := method == i.Method
 	i.Method = method
-	if body || i.BodyLength == 0 {
+	if body || same {
 		return
 	}
 	i.BodyLength, i.ExpectContinue = 0, false

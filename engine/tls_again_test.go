@@ -51,6 +51,8 @@ var again = []func(*testing.T){
 	TestOriginConnections, TestWhoWaitsForAConnectionMayLeave, TestIdleConnectionsAreBounded, TestRedirectsUseConnectionsAgain,
 	TestRoundTripGet, TestRoundTripBodies, TestRoundTripWrongBodies, TestRoundTripRefuses, TestRoundTripContext, TestRoundTripTimeouts, TestRoundTripErrors, TestRoundTripResponses, TestRoundTripTrailers,
 	TestRoundTripGzip, TestRoundTripThroughHTTPClient, TestRoundTripManyGoroutines, TestRoundTripSlowReader, TestRoundTripCloseEarly, TestRoundTripEarlyAnswer, TestRoundTripBothWays, TestRoundTripExpectContinue, TestRoundTripSwitchesProtocols, TestRoundTripReverseProxy, TestRoundTripTrace,
+	TestClientFollowsRedirects, TestClientRedirectsThatEnd, TestClientUploadsWithBackPressure, TestClientWritesThatDoNotFit, TestClientExpectsContinue, TestClientHearsAnEarlyAnswer,
+	TestClientPausesReading, TestClientTimes, TestClientEndsItself, TestClientRetriesRequests,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
