@@ -76,6 +76,8 @@ var httpExpectations = []httpCase{
 	bad(417, "9110 10.1.1 more than 100-continue", post("5", "hello", "Expect: 100-continued")),
 	bad(417, "9110 10.1.1 less than 100-continue", post("5", "hello", "Expect: 100")),
 	bad(417, "9110 10.1.1 200-ok", post("5", "hello", "Expect: 200-ok")),
+	bad(400, "9110 10.1.1 bad chunks", msg("POST /echo HTTP/1.1", "Host: a", "Expect: 100-continue", "Transfer-Encoding: chunked")+"x\r\n"),
+	bad(400, "9110 10.1.1 bad chunks behind good ones", msg("POST /echo HTTP/1.1", "Host: a", "Expect: 100-continue", "Transfer-Encoding: chunked")+"2\r\nhi\r\nx\r\n"),
 	bad(400, "9112 6.3 an expectation and two lengths", post("5", "hello", "Expect: 100-continue", "Content-Length: 6")),
 }
 

@@ -296,16 +296,18 @@ func (x *exchange) read(head bool) (*http.Response, string, error) {
 	if head {
 		method = "HEAD"
 	}
-	for {
+	for interim := 0; ; interim++ {
 		resp, err := http.ReadResponse(x.R, &http.Request{Method: method})
-		if err != nil || resp.StatusCode == 100 {
-			if err == nil {
-				continue
-			}
+		if err != nil {
 			return nil, "", err
 		}
-		body, err := io.ReadAll(resp.Body)
-		return resp, string(body), err
+		if resp.StatusCode != 100 {
+			body, err := io.ReadAll(resp.Body)
+			return resp, string(body), err
+		}
+		if interim > 0 || !strings.Contains(strings.ToLower(x.c.in), "100-continue") {
+			return nil, "", errors.New("100 (Continue) twice, or unasked for")
+		}
 	}
 }
 
