@@ -87,6 +87,7 @@ var again = []func(*testing.T){
 	TestHandlersOfTheLibrary,
 	TestHandlerMounts,
 	TestAccessLog, TestAccessLogOfAPipeline, TestAccessLogOfWhoLeaves, TestAccessLogOfTimeouts, TestAccessEntry, TestAccessLogThatPanics, TestSlowLogStallsNobody, TestAccessLogAllocatesNothing,
+	TestForms, TestUploadsThatStop,
 }
 
 // noAgain are those that do not, and why.
