@@ -56,6 +56,8 @@ var again = []func(*testing.T){
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
+	TestFilesAreClosed, TestDownloadsAreDrained, TestStalledDownloads, TestFilesWithoutAWorker, TestBrokenFiles, TestCompletionMayEnd, TestFilesForMany,
+	TestSlowDownloads,
 	TestHandlerContract,
 	TestBasicAuth, TestBasicAuthIsTheMounts, TestBasicAuthByCallback, TestBasicAuthFunctionThatPanics, TestBasicAuthOfUpgrades, TestBasicAuthAndBodies, TestBasicAuthOfServices,
 	TestRedirectMounts, TestRedirectsStayOnTheirHost, TestMountOptions, TestBodyLimitOfAMount,
@@ -92,6 +94,7 @@ var again = []func(*testing.T){
 
 // noAgain are those that do not, and why.
 var noAgain = map[string]string{
+	"TestHugeFile":                     "300 MiB through a cipher are a test of patience",
 	"TestPublisherWaitsForOtherLoops":  "unix sockets are dealt out in turn",
 	"TestBrokerThatDoesNotStart":       "nobody connects",
 	"TestBrokerIsThereForProtocolInit": "nobody connects",
