@@ -190,7 +190,7 @@ func ourRequests(t *testing.T, in []byte, lim *Limits, size func() int) (all []t
 			fields: values(r.Header()),
 		}
 		framing := r.Framing()
-		m.head += fmt.Sprintf(" chunked %v length %d", framing.Kind == Chunked, framing.Length)
+		m.head += fmt.Sprintf(" chunked %v length %d path %q query %q", framing.Kind == Chunked, framing.Length, decoded(r.Path()), r.Query())
 		var ok bool
 		var err error
 		if m.data, m.trailer, ok, err = a.body(t, framing); !ok {
@@ -199,6 +199,15 @@ func ourRequests(t *testing.T, in []byte, lim *Limits, size func() int) (all []t
 		m.end = a.at
 		all = append(all, m)
 	}
+}
+
+// decoded is the path as net/url has it. A NUL is what UnescapePath refuses.
+func decoded(path []byte) []byte {
+	parts := bytes.Split(path, []byte("%00"))
+	for i, p := range parts {
+		parts[i], _ = UnescapePath(nil, p)
+	}
+	return bytes.Join(parts, []byte{0})
 }
 
 func ourResponses(t *testing.T, in []byte, method string, size func() int) (all []told, refused bool) {
@@ -258,10 +267,9 @@ func theirRequests(t *testing.T, in []byte, ours []told) {
 		if strings.Contains(m.head, `host "*"`) {
 			host = "*"
 		}
-		length := max(q.ContentLength, 0)
 		theirs := told{
-			head: fmt.Sprintf("%q %q host %q minor %d keep %v chunked %v length %d", q.Method, q.RequestURI, host,
-				min(q.ProtoMinor, 1), !q.Close, len(q.TransferEncoding) > 0, length),
+			head: fmt.Sprintf("%q %q host %q minor %d keep %v", q.Method, q.RequestURI, host, min(q.ProtoMinor, 1), !q.Close) +
+				fmt.Sprintf(" chunked %v length %d path %q query %q", len(q.TransferEncoding) > 0, max(q.ContentLength, 0), pathOf(q), q.URL.RawQuery),
 			fields: q.Header, data: string(data), trailer: q.Trailer, end: consumed(in, under, r),
 		}
 		same(t, theirs, m, "Host")
@@ -297,6 +305,15 @@ func theirResponses(t *testing.T, in []byte, method string, ours []told) {
 		}
 		same(t, theirs, m)
 	}
+}
+
+// pathOf is the request's path; net/url knows that none means "/" (RFC 9110 4.2.3)
+// and does not say so.
+func pathOf(q *http.Request) string {
+	if q.URL.Path == "" && q.URL.Scheme != "" {
+		return "/"
+	}
+	return q.URL.Path
 }
 
 func skipEmptyLines(r *bufio.Reader) {
