@@ -205,6 +205,8 @@ func (c *record) inRole(why callbacks.Reason) (wrong string) {
 // response checks the reasons of an HTTP client's transaction.
 func (c *record) response(why callbacks.Reason) (wrong string) {
 	switch why {
+	case callbacks.ClientHTTPBindProtocol:
+		return ""
 	case callbacks.ClientHTTPWriteable:
 		return c.only(!c.completed && !c.waits, "a request's body outside of the transaction")
 	case callbacks.EstablishedClientHTTP:

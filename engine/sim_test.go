@@ -50,6 +50,7 @@ type world struct {
 	calm     bool                      // peers send without pauses
 	silent   bool                      // no log in the trace: it has stacks
 	custom   callbacks.Callback        // instead of the usual program
+	farm     *farm                     // of TestSimClientHTTP
 	writes   func(fd int, a, b []byte) // is told of each, if set
 	tls      *simTLS                   // nil without
 }
