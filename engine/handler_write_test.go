@@ -41,14 +41,8 @@ func TestHandlerWritesWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	still := int64(-1)
-	eventually(t, "the handler waits", func() bool {
-		was := still
-		still = written.Load()
-		time.Sleep(20 * time.Millisecond) // how long it does nothing is what is looked at
-		return was == still
-	})
-	if still > total/2 {
+	standsStill(t, "the writes", &written)
+	if still := written.Load(); still > total/2 {
 		t.Fatalf("%d bytes were written to a client who reads nothing", still)
 	}
 	_ = p.SetDeadline(time.Now().Add(3 * patience))
@@ -277,22 +271,54 @@ func TestHandlersAnswerInOrder(t *testing.T) {
 	}
 }
 
-// TestHandlersAreWaitedFor: Run returns when the handlers have.
+// TestHandlersAreWaitedFor: Run returns when the handlers have, though the connections
+// have ended before.
 func TestHandlersAreWaitedFor(t *testing.T) {
-	var returned atomic.Bool
-	entered := make(outcomes, 1)
+	entered, release := make(outcomes, 1), make(chan struct{})
 	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entered.tell("in")
 		<-r.Context().Done()
-		time.Sleep(20 * time.Millisecond) // so that a Run that does not wait is caught
-		returned.Store(true)
+		entered.tell("cancelled")
+		<-release
 	}), engine.Limits{DrainTimeout: time.Second})
-	_ = v.dial(t).send(get("/")).Close
+	p := v.dial(t).send(get("/"))
 	entered.want(t, "in")
+	_ = p.Conn.(wire).SetLinger(0)
+	_ = p.Close()
+	v.stop()
+	entered.want(t, "cancelled")
+	eventually(t, "the connection has ended", func() bool { return v.Stats().Sessions == 0 })
+	select {
+	case err := <-v.done:
+		t.Fatal("Run has left a handler behind", err)
+	default:
+	}
+	close(release)
+	err := <-v.done
+	if err != nil {
+		t.Error(err)
+	}
+	v.done <- err
+}
+
+// TestHandlersThatStay: Run does not wait for ever, and says so.
+func TestHandlersThatStay(t *testing.T) {
+	release, left := make(chan struct{}), make(chan struct{})
+	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(left)
+		<-r.Context().Done()
+		<-release
+		_, _ = w.Write(make([]byte, 1<<20)) // to nobody
+		_, _ = r.Body.Read(make([]byte, 1))
+	}), engine.Limits{})
+	v.dial(t).send(get("/"))
+	eventually(t, "it is taken", func() bool { return v.Stats().Requests == 1 })
 	v.stop()
 	err := <-v.done
-	v.done <- err
-	if !returned.Load() {
-		t.Error("Run has left a handler behind")
+	if !errors.Is(err, engine.ErrWork) || !errors.Is(err, engine.ErrDrain) {
+		t.Error(err)
 	}
+	v.done <- engine.ErrDrain
+	close(release)
+	<-left
 }

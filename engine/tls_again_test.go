@@ -90,6 +90,9 @@ var again = []func(*testing.T){
 	TestHandlerMounts,
 	TestAccessLog, TestAccessLogOfAPipeline, TestAccessLogOfWhoLeaves, TestAccessLogOfTimeouts, TestAccessEntry, TestAccessLogThatPanics, TestSlowLogStallsNobody, TestAccessLogAllocatesNothing,
 	TestForms, TestUploadsThatStop,
+	TestHugeUploads,
+	TestHugeDownloads,
+	TestHandlersThatStay,
 }
 
 // noAgain are those that do not, and why.
