@@ -25,7 +25,7 @@ func pathOfFile(path []byte, dotfiles bool) (w filePath, status int) {
 	var room [256]byte
 	decoded, err := http1.UnescapePath(room[:0], path)
 	switch {
-	case err != nil:
+	case err != nil || bytes.IndexByte(decoded, 0) >= 0:
 		return w, 400
 	case !utf8.Valid(decoded) || bytes.IndexByte(decoded, '\\') >= 0 || len(decoded) < len(path) && hasEscapedSlash(path):
 		return w, 404

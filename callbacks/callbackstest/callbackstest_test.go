@@ -3,6 +3,8 @@ package callbackstest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -257,5 +259,24 @@ func TestSessionKnowsTopics(t *testing.T) {
 	_ = s.Close(1000, "")
 	if err := s.Subscribe("d"); err != callbacks.ErrClosed {
 		t.Errorf("subscribing while closing: %v", err)
+	}
+}
+
+// TestSessionServesAFile: what it notes, and what it refuses.
+func TestSessionServesAFile(t *testing.T) {
+	s := NewSession(callbacks.Protocol{})
+	if err := s.ServeFile(os.DirFS("."), "../x"); !errors.Is(err, fs.ErrInvalid) || s.Answered() {
+		t.Errorf("a name that leads out: %v", err)
+	}
+	if err := s.ServeFile(os.DirFS("."), "x"); err != nil || !s.Answered() || len(s.Served) != 1 || s.Served[0] != (Served{os.DirFS("."), "x"}) {
+		t.Errorf("%v, %+v", err, s.Served)
+	}
+	if err := s.ServeFile(os.DirFS("."), "y"); err != callbacks.ErrAnswered {
+		t.Errorf("a second one: %v", err)
+	}
+	s = NewSession(callbacks.Protocol{})
+	_ = s.Respond(200, "", nil)
+	if err := s.ServeFile(os.DirFS("."), "x"); err != callbacks.ErrAnswered {
+		t.Errorf("behind an answer: %v", err)
 	}
 }
