@@ -62,7 +62,7 @@ var upstreams = []struct {
 	{"6.3 a body of HEAD is the next response's beginning", "HEAD", ok200("Content-Length: 5") + "hello", `[200 no body ""]`, ErrVersion},
 	{"6.3 204", "", head("HTTP/1.1 204 No Content") + ok200("Content-Length: 0"), `[204 no body ""][200 content length ""]`, nil},
 	{"6.3 204 with a length", "", head("HTTP/1.1 204 No Content", "Content-Length: 5") + ok200("Content-Length: 0"), `[204 no body ""][200 content length ""]`, nil},
-	{"6.3 204 with chunks has none", "", head("HTTP/1.1 204 No Content", "Transfer-Encoding: chunked") + "0\r\n\r\n", `[204 no body ""]`, ErrVersion},
+	{"6.3 204 with chunks has none", "", head("HTTP/1.1 204 No Content", "Transfer-Encoding: chunked") + "0;extension\r\n\r\n", `[204 no body ""]`, ErrVersion},
 	{"6.3 304 with a length", "", head("HTTP/1.1 304 Not Modified", "Content-Length: 5") + ok200("Content-Length: 0"), `[304 no body ""][200 content length ""]`, nil},
 	{"6.3 2xx to CONNECT ends the HTTP", "CONNECT", ok200("Content-Length: 5"), `[200 no body ""]`, nil},
 	{"6.3 CONNECT refused has a body", "CONNECT", head("HTTP/1.1 403 Forbidden", "Content-Length: 2") + "no", `[403 content length "no"]`, nil},

@@ -1,7 +1,5 @@
 package http1
 
-import "cmp"
-
 // Response is the head of a response. The zero value is ready for ParseResponse
 // and is used again for the next response by passing it again.
 //
@@ -156,7 +154,7 @@ func statusByte(i int, c byte) bool {
 // statusLine parses a whole status line, RFC 9112 4.
 func (r *Response) statusLine(b []byte) (err error) {
 	if len(b) < statusAt {
-		return cmp.Or(earlyVersion(b[:min(len(b), statusAt-1)]), error(ErrStatusLine))
+		return ErrStatusLine
 	}
 	if r.minor, err = version(b[:statusAt-1]); err != nil {
 		return err
