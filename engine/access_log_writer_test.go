@@ -58,11 +58,11 @@ func TestLogWriterWaitsALittle(t *testing.T) {
 		w := NewLogWriter(g, 0)
 		for range 2 {
 			writeLog(t, w, "a\n")
-			time.Sleep(logDelay / 2)
+			<-time.After(logDelay / 2)
 			writeLog(t, w, "b\n")
 			synctest.Wait()
 			_, was := g.written()
-			time.Sleep(logDelay/2 + time.Millisecond)
+			<-time.After(logDelay/2 + time.Millisecond)
 			synctest.Wait()
 			if _, calls := g.written(); calls != was+1 {
 				t.Errorf("%d writes after the delay, %d before", calls, was)
@@ -87,7 +87,7 @@ func TestLogWriterDoesNotWaitForMany(t *testing.T) {
 		if text, _ := g.written(); len(text) != logBatch || time.Since(start) != 0 {
 			t.Errorf("%d bytes are written after %v", len(text), time.Since(start))
 		}
-		time.Sleep(time.Hour) // the timer that was set is no trouble
+		<-time.After(time.Hour) // the timer that was set is no trouble
 		synctest.Wait()
 		if _, calls := g.written(); calls != 1 {
 			t.Errorf("%d writes", calls)
