@@ -113,6 +113,10 @@ func TestEveryForbiddenTrailerIsRefused(t *testing.T) {
 	for _, name := range forbiddenTrailers {
 		got := drain(t, Framing{Kind: Chunked}, nil, "0\r\n"+strings.ToUpper(name)+": x\r\n\r\n", whole())
 		equal(t, name, got.err, error(ErrTrailer))
+		equal(t, name+" may be sent", ValidTrailer(strings.ToLower(name)), false)
+	}
+	for name, want := range map[string]bool{"X-Sum": true, "Content-MD5": true, "": false, "a b": false, "X:": false} {
+		equal(t, name+" may be sent", ValidTrailer(name), want)
 	}
 }
 
