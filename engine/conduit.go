@@ -158,6 +158,7 @@ func (c *conduit) stopReading(err error) {
 func (c *conduit) read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	p = p[:min(len(p), inPiece)] // the loop must not wait long for the mutex
 	for len(p) > 0 {
 		if c.readBy.passed {
 			return 0, os.ErrDeadlineExceeded

@@ -19,6 +19,7 @@ import (
 //     413, and closed, unless the handler's answer has begun. It hears of that from
 //     Request.Body, whose error for a body over Mount.Body or Limits.Body is a
 //     *http.MaxBytesError, and from its context.
+//   - http.MaxBytesReader does not close the connection; a rest of more than 256 KiB does.
 //   - A panic with anything but http.ErrAbortHandler is answered with 500 if nothing of
 //     the answer has left.
 //   - A connection that was hijacked belongs to the engine still: it has its

@@ -125,6 +125,8 @@ func (h *httpRole) replyPiece(s *session, p []byte, last bool) error {
 	case h.flags&httpChunked != 0:
 		return h.writeChunk(s, p, last)
 	case h.flags&httpBodyless != 0:
+	case h.left >= 0 && int64(len(p)) > h.left:
+		return callbacks.ErrTooLong // the reply counts, too: it would be taken for the next response
 	case len(p) > 0:
 		if err := s.room(len(p)); err != nil {
 			return err

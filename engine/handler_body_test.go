@@ -30,6 +30,9 @@ func (c outcomes) want(t *testing.T, want string) {
 
 const chunkedPost = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+// inMost is how much of a body waits for its handler.
+const inMost = 256 << 10
+
 // postRoot is a request for /.
 func postRoot(body string) string { return strings.Replace(post(body), "@", "/", 1) }
 
@@ -144,6 +147,10 @@ func TestHandlerDoesNotRead(t *testing.T) {
 	if r.StatusCode != 200 || body != "<nil>" || !r.Close {
 		t.Errorf("%s %q, close %v", r.Status, body, r.Close)
 	}
+
+	p = v.dial(t) // all of it is there, and has stopped the reading, when it turns out that nobody wants it
+	p.send(postRoot(strings.Repeat("x", 1<<20+inMost))).want(200, "<nil>")
+	p.send(postRoot(strings.Repeat("y", 1<<20))).want(200, "<nil>")
 
 	q := v.dial(t)
 	short := 1<<20 + 200_000

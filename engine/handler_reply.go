@@ -228,6 +228,7 @@ func (w *reply) hand(last wants) error {
 	}
 	if last != 0 {
 		x.behind = w.trailer()
+		x.outErr = errGone // what a goroutine writes that the handler has left behind
 	}
 	x.wants |= last
 	x.post()

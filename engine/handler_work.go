@@ -26,12 +26,12 @@ import (
 // Run outlives the connection if the handler does, dropped comes once and may come first.
 type handling struct {
 	conduit
-	service *handlerService
-	req     *http.Request
-	cancel  context.CancelFunc // of its context
-	reply   reply
-	most    int64       // of the body
-	trailer http.Header // that came behind it; written before inErr
+	service  *handlerService
+	req      *http.Request
+	cancel   context.CancelFunc // of its context
+	reply    reply
+	bodyMost int64       // as long may it be
+	trailer  http.Header // that came behind it; written before inErr
 
 	// Under the conduit's mutex, on their way to the loop.
 	interim []byte
@@ -52,7 +52,7 @@ func newHandling(v *handlerService, h *httpRole, s *session) (*handling, error) 
 		return nil, err
 	}
 	req.RemoteAddr, req.TLS = h.info.remote, h.info.tls
-	x := &handling{service: v, req: req, cancel: cancel, most: h.mount.bodyMost(&s.l.e.limits)}
+	x := &handling{service: v, req: req, cancel: cancel, bodyMost: h.mount.bodyMost(&s.l.e.limits)}
 	x.init(s, x)
 	x.reply.init(x, h.flags&httpAwaited != 0)
 	if req.Body == nil {
@@ -217,6 +217,7 @@ func (x *handling) left(*httpRole, *session) { x.cancel() }
 func (x *handling) dropped(s *session) {
 	x.over(x.bodyError(s.Err()), errGone)
 	x.cancel()
+	s.unpause(pauseService) // the worker's letter that asks for it would find nobody
 }
 
 // errGone is what a handler's writes get when there is nobody to write to any more.
@@ -226,7 +227,7 @@ var errGone = fmt.Errorf("engine: the request is over: %w", net.ErrClosed)
 func (x *handling) bodyError(err error) error {
 	switch {
 	case errors.Is(err, errBodyTooLong):
-		return &http.MaxBytesError{Limit: x.most}
+		return &http.MaxBytesError{Limit: x.bodyMost}
 	case err == nil || errors.Is(err, http1.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
 	}

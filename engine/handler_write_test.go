@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -321,4 +322,72 @@ func TestHandlersThatStay(t *testing.T) {
 	v.done <- engine.ErrDrain
 	close(release)
 	<-left
+}
+
+// TestHandlersLeaveNothing: of handlers that end in every way no goroutine is left.
+func TestHandlersLeaveNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/hijack":
+			c, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				return // the client was faster
+			}
+			_ = c.SetDeadline(time.Now().Add(time.Hour))
+			_, _ = io.Copy(c, c)
+			_ = c.Close()
+		case "/wait":
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Hour))
+			<-r.Context().Done()
+		case "/write":
+			_, err := w.Write(make([]byte, 1<<20))
+			for err == nil {
+				_, err = w.Write(make([]byte, 1<<20))
+			}
+		case "/panic":
+			panic("help")
+		case "/exit":
+			runtime.Goexit()
+		default:
+			_, _ = io.Copy(w, r.Body)
+		}
+	}), engine.Limits{})
+	for i := range 10 * 6 {
+		path := []string{"/", "/hijack", "/wait", "/write", "/panic", "/exit"}[i%6]
+		p := v.dial(t).send(strings.Replace(post("hello"), "@", path, 1))
+		if i%2 == 0 {
+			_ = p.Conn.(wire).SetLinger(0)
+		}
+		_ = p.Close()
+	}
+	eventually(t, "all have gone", func() bool { return v.Stats().Sessions == 0 })
+	v.stop()
+	err := <-v.done
+	if err != nil {
+		t.Error(err)
+	}
+	v.done <- err
+	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// TestHandlersGoroutinesAreLate: what a goroutine writes that its handler has left behind
+// goes nowhere, above all not into the next response.
+func TestHandlersGoroutinesAreLate(t *testing.T) {
+	late := make(outcomes, 1)
+	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "in time")
+		go func() {
+			<-r.Context().Done()
+			n, err := w.Write(make([]byte, 1<<20))
+			_, _, herr := w.(http.Hijacker).Hijack()
+			_, _ = r.Body.Read(make([]byte, 1))
+			late.tell("%v %v", n < 1<<20 && err != nil, herr != nil)
+		}()
+	}), engine.Limits{})
+	p := v.dial(t)
+	for range 20 {
+		p.send(postRoot("hello")).want(200, "in time")
+		late.want(t, "true true")
+	}
 }

@@ -93,6 +93,8 @@ var again = []func(*testing.T){
 	TestHugeUploads,
 	TestHugeDownloads,
 	TestHandlersThatStay,
+	TestHandlersLeaveNothing,
+	TestHandlersGoroutinesAreLate,
 }
 
 // noAgain are those that do not, and why.

@@ -5,5 +5,7 @@
 //	          │ false: both are full
 //
 // A job at rest in the queue costs its pointer. Goroutines start when there are jobs
-// and end when there are none left: a pool that nobody uses is memory only.
+// and end when there are none left: a pool that nobody uses is memory only. Each one
+// that takes a job starts the next if there is more to do, so that none is kept back by
+// jobs that block, and a batch of short ones needs few.
 package workers
