@@ -87,6 +87,10 @@ type ClientConnectInfo struct {
 	// whether it wants the body; one that does not say within a second gets it. A body
 	// of more than a megabyte is announced so in any case.
 	ExpectContinue bool
+	// Gzip asks for the response in gzip, if Accept-Encoding and Range are not among the
+	// fields that the program sends, and decompresses what comes so. Session.Response is
+	// as it came. Limits.Inflated bounds what becomes of it.
+	Gzip bool
 	// Timeout is how long an HTTP transaction may take, from Connect to
 	// CompletedClientHTTP, with all redirects and further attempts; ErrTimeout. 0 is no
 	// limit.

@@ -22,6 +22,7 @@ import (
 type dialogue struct {
 	resp   http1.Response // a copy of the final head
 	body   http1.Body     // of the response
+	zip    *gunzipper     // nil if the response's body is not to be decompressed
 	left   int64          // of the request's body; negative while it is chunked
 	behind []byte         // the request's trailer fields
 	since  int64          // when the request was complete
@@ -136,6 +137,9 @@ func (d *dialRole) appendHead(b, cookies []byte) []byte {
 	}
 	b = i.appendFraming(b)
 	b = i.appendConnection(b)
+	if d.asksForGzip() {
+		b = append(b, "Accept-Encoding: gzip\r\n"...)
+	}
 	for _, f := range i.Header {
 		if !strings.EqualFold(f.Name, "Cookie") {
 			b = http1.AppendField(b, f.Name, f.Value)

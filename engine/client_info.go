@@ -65,7 +65,7 @@ func (i *ClientConnectInfo) http() bool { return i.Method != "" && i.Method != "
 func (i *ClientConnectInfo) checkMethod() error {
 	switch {
 	case !i.http():
-		if i.BodyLength != 0 || i.ExpectContinue || i.Timeout != 0 {
+		if i.BodyLength != 0 || i.ExpectContinue || i.Gzip || i.Timeout != 0 {
 			return configErrorf("a body or a Timeout without an HTTP method")
 		}
 	case !http1.ValidName(i.Method) || i.Method == "CONNECT":

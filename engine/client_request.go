@@ -83,6 +83,7 @@ func (d *dialRole) addHeader(name, value string) error {
 		d.cookies = append(d.cookies, value)
 		return nil
 	}
+	d.plain = d.plain || againstGzip(name)
 	d.extra = http1.AppendField(d.extra, name, value)
 	return nil
 }

@@ -183,6 +183,7 @@ func TestConnectRefusesBadInfo(t *testing.T) {
 		"CONNECT":    func(i *engine.ClientConnectInfo) { i.Method = "CONNECT" },
 		"TRACE":      func(i *engine.ClientConnectInfo) { i.Method, i.BodyLength = "TRACE", 1 },
 		"body":       func(i *engine.ClientConnectInfo) { i.BodyLength = 1 },
+		"gzip":       func(i *engine.ClientConnectInfo) { i.Gzip = true },
 		"timeout":    func(i *engine.ClientConnectInfo) { i.Timeout = time.Second },
 		"expect":     func(i *engine.ClientConnectInfo) { i.Method, i.ExpectContinue = "PUT", true },
 		"asterisk":   func(i *engine.ClientConnectInfo) { i.Method, i.Path = "GET", "*" },

@@ -62,6 +62,10 @@ type Limits struct {
 	// Default 1024.
 	Topics int
 
+	// Inflated is how long the body of a response may become that a client decompresses
+	// (ClientConnectInfo.Gzip). It comes in pieces, so this is not about memory. Default
+	// 1 GiB.
+	Inflated int64
 	// OriginConnections is how many connections HTTP clients may have to one origin,
 	// which is a server as the ClientConnectInfo says it, with its proxy and its TLS.
 	// Further clients wait until one is free. Default: no limit.
@@ -168,6 +172,7 @@ func (l Limits) withDefaults() Limits {
 	length(&l.SendQueue, 16<<20)
 	length(&l.SendHigh, 256<<10)
 	length(&l.Topics, 1024)
+	size(&l.Inflated, 1<<30)
 	length(&l.OriginConnections, math.MaxInt)
 	length(&l.OriginIdle, 64)
 	length(&l.ClientIdle, 512)

@@ -43,7 +43,7 @@ func TestLimitDefaults(t *testing.T) {
 			t.Errorf("%s is %v, not %v", c.name, c.got, c.want)
 		}
 	}
-	if l.OriginConnections < 1<<30 || l.OriginIdle != 64 || l.ClientIdle != 512 {
+	if l.OriginConnections < 1<<30 || l.OriginIdle != 64 || l.ClientIdle != 512 || l.Inflated != 1<<30 {
 		t.Errorf("%+v", l)
 	}
 	if l.Topics != 1024 || l.ControlFrames != 1000 || l.SendQueue != 16<<20 || l.SendHigh != 256<<10 || l.Message != 16<<20 || l.Frame != 16<<20 || l.Body != 64<<20 ||

@@ -89,6 +89,9 @@ func (d *dialRole) responded(s *session) error {
 		x.left = -1
 	}
 	x.body.Start(framing, &s.l.e.limits.HTTP)
+	if d.asksForGzip() && gzipped(x.resp.Header()) && !framing.Empty() {
+		x.zip = newGunzipper()
+	}
 	c.await(s)
 	if err := s.tell(callbacks.EstablishedClientHTTP, nil); err != nil || s.state != stateOpen {
 		return err
@@ -125,16 +128,26 @@ func (c *clientRole) receive(s *session, b []byte) (used int, err error) {
 			s.abort(c.broken(err))
 			return used, nil
 		}
-		if len(data) > 0 {
-			if err := s.lend(callbacks.ReceiveClientHTTPRead, data); err != nil {
-				return used, err
-			}
+		if all, err := c.piece(s, data, done); err != nil || !all {
+			return used, err
 		}
 		if done && s.state == stateOpen {
 			return used, c.complete(s)
 		}
 	}
 	return used, nil
+}
+
+// piece gives data to the program, and tells whether it has got all of that.
+func (c *clientRole) piece(s *session, data []byte, done bool) (all bool, err error) {
+	if z := c.d.x.zip; z != nil {
+		z.done = done
+		return c.inflate(s, data)
+	}
+	if len(data) > 0 {
+		err = s.lend(callbacks.ReceiveClientHTTPRead, data)
+	}
+	return true, err
 }
 
 // broken is the error of a body that is none, or not all of one.
@@ -166,7 +179,11 @@ func (c *clientRole) eof(s *session) {
 		s.abort(c.broken(ErrCutShort))
 	default:
 		x.facts &^= dialogueReusable
-		if err := c.complete(s); err != nil {
+		all, err := c.piece(s, nil, true)
+		if err == nil && all {
+			err = c.complete(s)
+		}
+		if err != nil {
 			s.fail(err)
 		}
 	}
@@ -219,6 +236,9 @@ func (c *clientRole) close(s *session, _ ws.StatusCode, _ string) error {
 func (c *clientRole) goodbye(*session) {}
 
 func (c *clientRole) closed(s *session) {
+	if z := c.d.x.zip; z != nil {
+		z.stop()
+	}
 	c.d.unbind(s)
 	_ = s.tell(callbacks.ClosedClientHTTP, nil)
 }

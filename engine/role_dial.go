@@ -47,6 +47,7 @@ type attempt struct {
 	tunnel   *tunnel   // while a proxy is asked
 	key      string
 	extra    []byte
+	plain    bool     // AddHeader has said something that speaks against gzip
 	cookies  []string // of AddHeader
 	resp     http1.Response
 	interim  int

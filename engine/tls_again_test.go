@@ -53,6 +53,7 @@ var again = []func(*testing.T){
 	TestRoundTripGzip, TestRoundTripThroughHTTPClient, TestRoundTripManyGoroutines, TestRoundTripSlowReader, TestRoundTripCloseEarly, TestRoundTripEarlyAnswer, TestRoundTripBothWays, TestRoundTripExpectContinue, TestRoundTripSwitchesProtocols, TestRoundTripReverseProxy, TestRoundTripTrace,
 	TestClientFollowsRedirects, TestClientRedirectsThatEnd, TestClientUploadsWithBackPressure, TestClientWritesThatDoNotFit, TestClientExpectsContinue, TestClientHearsAnEarlyAnswer,
 	TestClientPausesReading, TestClientTimes, TestClientEndsItself, TestClientRetriesRequests,
+	TestClientGunzips, TestClientAsksForGzip, TestClientLimitsWhatItInflates,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,

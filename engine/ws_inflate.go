@@ -216,8 +216,14 @@ func (l *loop) takeTurns() {
 	list := q.resting
 	q.resting = nil
 	for _, s := range list {
-		if w, ok := s.role.(*wsRole); ok && s.state == stateOpen && s.paused&pauseInflate != 0 {
-			w.goOn(s)
+		if s.state != stateOpen || s.paused&pauseInflate == 0 {
+			continue
+		}
+		switch r := s.role.(type) {
+		case *wsRole:
+			r.goOn(s)
+		case *clientRole:
+			r.goOn(s)
 		}
 	}
 	if len(q.active) > 0 {
