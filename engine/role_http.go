@@ -323,6 +323,7 @@ func (h *httpRole) drop(s *session) {
 		_ = s.tell(callbacks.HTTPDropProtocol, nil)
 	}
 	h.req, h.work, h.mount = nil, nil, nil
+	s.flags &^= flagWriteable // the next request has not asked for it
 	h.answer, h.sent = 0, 0
 	if h.own != nil {
 		s.l.giveRequest(h.own)
