@@ -67,6 +67,8 @@ func (h *httpRole) transport(s *session, v *vhost) bool {
 	case v.tls.plaintext == PlaintextRedirect && len(h.req.Host()) > 0 && bytes.HasPrefix(h.req.Path(), []byte("/")):
 		h.toHTTPS(s)
 	default:
+		h.flags &^= httpReusable
+		_ = h.respond(s, 400, "text/plain", []byte("This port speaks TLS: ask by https.\n"))
 		h.refuse(s, errPlaintext, 400)
 	}
 	return false

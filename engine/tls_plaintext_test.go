@@ -31,7 +31,7 @@ func TestTLSPlaintextRefuse(t *testing.T) {
 	})
 	for _, request := range []string{get("/"), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", upgradeHead + "\r\n"} {
 		p := v.dial(t).send(request)
-		if r := p.want(400, "Bad Request\n"); r.Header.Get("Strict-Transport-Security") != "" {
+		if r := p.want(400, "This port speaks TLS: ask by https.\n"); r.Header.Get("Strict-Transport-Security") != "" {
 			t.Error("HSTS in plaintext")
 		}
 		p.wantEOF()
