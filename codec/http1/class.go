@@ -10,7 +10,7 @@ const (
 	isToken    = 1 << iota // tchar, RFC 9110 5.6.2
 	isPath                 // pchar, "/", "?": a path and query, RFC 3986 3.3 and 3.4
 	isTarget               // isPath, and the brackets of an IPv6 host
-	isLoose                // isTarget, and what else Limits.LooseTarget lets through
+	isLoose                // isTarget, and what else passes without Limits.StrictTarget
 	isText                 // HTAB, SP, VCHAR, obs-text: a field value, RFC 9110 5.5
 	isHex                  // HEXDIG, both cases
 	isRegName              // unreserved or sub-delim, RFC 3986 3.2.2 without escapes

@@ -30,7 +30,7 @@ func FuzzRequestStream(f *testing.F) {
 		f.Add([]byte(s), []byte{0, 6, 40}, true)
 	}
 	f.Fuzz(func(t *testing.T, in, chops []byte, loose bool) {
-		lim := &Limits{LooseTarget: loose}
+		lim := &Limits{StrictTarget: !loose}
 		ours, refused := ourRequests(t, in, lim, whole())
 		chopped, refusedChopped := ourRequests(t, in, lim, chopper(chops))
 		equal(t, "chopped", fmt.Sprint(chopped), fmt.Sprint(ours))

@@ -32,12 +32,12 @@ type Limits struct {
 	// Trailer is the longest trailer section in bytes. 0 = 8192. A breach is
 	// ErrTrailerTooLarge (431).
 	Trailer int
-	// LooseTarget lets the path and query of a request have what RFC 3986 has no
-	// place for and what old browsers and careless programs send bare all the
-	// same: [ ] \ ^ ` { | }, and in the query percent signs without their two hex
-	// digits. False refuses them with ErrTarget and ErrEscape (400), as RFC 9112
-	// 3.2 asks. Whoever passes such a target on must know how the next reads it.
-	LooseTarget bool
+	// StrictTarget refuses, with ErrTarget and ErrEscape (400), what RFC 3986 has no
+	// place for in the path and query of a request, as RFC 9112 3.2 asks: [ ] \ ^ `
+	// { | }, and in the query percent signs without their two hex digits. Without it
+	// they pass, since browsers send them bare: "?a[]=1" is what many forms make.
+	// Whoever passes such a target on must know how the next reads it.
+	StrictTarget bool
 }
 
 const maxHead = 1 << 30
@@ -58,10 +58,10 @@ func (l *Limits) head() int {
 
 // targetClass is what may stand in a request-target.
 func (l *Limits) targetClass() uint8 {
-	if l != nil && l.LooseTarget {
-		return isLoose
+	if l != nil && l.StrictTarget {
+		return isTarget
 	}
-	return isTarget
+	return isLoose
 }
 
 func (l *Limits) fields() int {

@@ -58,7 +58,7 @@ func TestBadRequestsByteByByte(t *testing.T) {
 			i := 0
 			for err == nil && i < len(c.in) {
 				i++
-				_, err = ParseRequest([]byte(c.in[:i]), &r, nil)
+				_, err = ParseRequest([]byte(c.in[:i]), &r, strict)
 			}
 			if err == nil {
 				t.Fatalf("%q was never refused", c.in)
@@ -78,9 +78,9 @@ func TestBadRequestsCutAnywhere(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for cut := range len(c.in) {
 				var r Request
-				_, err := ParseRequest([]byte(c.in[:cut]), &r, nil)
+				_, err := ParseRequest([]byte(c.in[:cut]), &r, strict)
 				if err == nil {
-					_, err = ParseRequest([]byte(c.in), &r, nil)
+					_, err = ParseRequest([]byte(c.in), &r, strict)
 				}
 				if err == nil {
 					t.Fatalf("accepted when cut at %d", cut)

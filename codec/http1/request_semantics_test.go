@@ -111,7 +111,7 @@ func TestErrorsStay(t *testing.T) {
 	for _, c := range badRequests {
 		var r Request
 		for range 2 {
-			if n, err := ParseRequest([]byte(c.in), &r, nil); n != 0 || err != c.want {
+			if n, err := ParseRequest([]byte(c.in), &r, strict); n != 0 || err != c.want {
 				t.Errorf("%s: %d, %v", c.name, n, err)
 			}
 		}
@@ -254,10 +254,9 @@ func TestLimitsDoNotWaitForTheEnd(t *testing.T) {
 	}
 }
 
-// TestLooseTarget: what RFC 3986 has no place for passes if it is let, in path and
-// query and nowhere else.
-func TestLooseTarget(t *testing.T) {
-	loose := &Limits{LooseTarget: true}
+// TestStrictTarget: what RFC 3986 has no place for passes unless it must not, in path
+// and query and nowhere else.
+func TestStrictTarget(t *testing.T) {
 	for _, c := range []struct {
 		target, path, query string
 		strict, want        error
@@ -280,17 +279,17 @@ func TestLooseTarget(t *testing.T) {
 		t.Run(c.target, func(t *testing.T) {
 			in := []byte(head("GET "+c.target+" HTTP/1.1", "Host: a"))
 			var r Request
-			_, err := ParseRequest(in, &r, nil)
+			_, err := ParseRequest(in, &r, strict)
 			equal(t, "strict", err, c.strict)
 			r.Reset()
-			_, err = ParseRequest(in, &r, loose)
+			_, err = ParseRequest(in, &r, nil)
 			equal(t, "loose", err, c.want)
 			if err == nil {
 				equal(t, "path", orNil(r.Path()), c.path)
 				equal(t, "query", orNil(r.Query()), c.query)
 			}
 			r.Reset()
-			_, err = feed(in, pieces(1), func(b []byte) (int, error) { return ParseRequest(b, &r, loose) })
+			_, err = feed(in, pieces(1), func(b []byte) (int, error) { return ParseRequest(b, &r, nil) })
 			equal(t, "loose, byte by byte", err, c.want)
 		})
 	}

@@ -288,10 +288,12 @@ func TestGoodRequestsAreRead(t *testing.T) {
 	}
 }
 
+var strict = &Limits{StrictTarget: true}
+
 func TestBadRequestsAreRefused(t *testing.T) {
 	for _, c := range badRequests {
 		t.Run(c.name, func(t *testing.T) {
-			n, err := ParseRequest([]byte(c.in), new(Request), nil)
+			n, err := ParseRequest([]byte(c.in), new(Request), strict)
 			if n != 0 || err != c.want {
 				t.Errorf("ParseRequest(%q) = %d, %v, want %v", c.in, n, err, c.want)
 			}

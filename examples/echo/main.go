@@ -84,12 +84,14 @@ func secure(cert, key string) *engine.ServerTLS {
 	return &engine.ServerTLS{CertFile: cert, KeyFile: key}
 }
 
-// limits lets a whole message wait for its reader, and a body have no end.
+// limits lets a whole message wait for its reader, and a body have no end. What is not
+// HTTP to the letter is refused, also where browsers do not keep to it.
 func limits(most int64) engine.Limits {
-	if most <= 0 {
-		return engine.Limits{Message: -1, SendQueue: -1, Body: -1}
+	lim := engine.Limits{Message: -1, SendQueue: -1, Body: -1, HTTP: http1.Limits{StrictTarget: true}}
+	if most > 0 {
+		lim.Message, lim.SendQueue = most, int(2*most)+1<<20
 	}
-	return engine.Limits{Message: most, SendQueue: int(2*most) + 1<<20, Body: -1}
+	return lim
 }
 
 func echo(s callbacks.Session, r callbacks.Reason, in []byte) error {
