@@ -38,7 +38,7 @@ func inOrder(t *testing.T, got string, n int) {
 // served between two turns of the loop, in each of which other sockets are looked at.
 func TestPipelinedRequestsAreServedInTurns(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
-		for _, c := range []struct{ limit, send, most int }{{10, 100, 10}, {0, 200, 64}, {-1, 200, 200}, {1, 20, 1}} {
+		for _, c := range []struct{ limit, send, most int }{{10, 100, 10}, {0, 600, 256}, {-1, 200, 200}, {1, 20, 1}} {
 			served, turn, most := 0, 0, 0
 			w := &world{}
 			var next func()
