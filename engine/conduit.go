@@ -211,8 +211,7 @@ func (c *conduit) room() (int, error) {
 		case c.outErr != nil:
 			return 0, c.outErr
 		case c.writeBy.passed:
-			c.outErr = os.ErrDeadlineExceeded // what comes next would have a gap before it
-			return 0, c.outErr
+			return 0, os.ErrDeadlineExceeded
 		case !c.full && waiting < c.most:
 			return c.most - waiting, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
@@ -17,6 +18,7 @@ import (
 type hijackedConn struct {
 	conduit
 	local, remote net.Addr
+	writing       sync.Mutex // so that what is written at once by several leaves one after the other
 }
 
 var _ net.Conn = (*hijackedConn)(nil)
@@ -69,7 +71,11 @@ func (x *handling) hijack(h *httpRole) {
 func (c *hijackedConn) Read(p []byte) (int, error) { return c.read(p) }
 
 // Write returns when p is on its way, and waits while Limits.SendHigh wait to be sent.
-func (c *hijackedConn) Write(p []byte) (int, error) { return deposit(&c.conduit, p) }
+func (c *hijackedConn) Write(p []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return deposit(&c.conduit, p)
+}
 
 // Close delivers what was written.
 func (c *hijackedConn) Close() error {

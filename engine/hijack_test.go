@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -120,6 +121,7 @@ func TestHijackAfterTheHead(t *testing.T) {
 // TestHijackedDeadlines: they end what waits, may be moved, and do not end the
 // connection.
 func TestHijackedDeadlines(t *testing.T) {
+	written := make(chan int, 1)
 	v := hijacking(t, engine.Limits{}, func(c net.Conn, _ *bufio.ReadWriter) {
 		b := make([]byte, 5)
 		_ = c.SetDeadline(time.Now().Add(10 * time.Millisecond))
@@ -131,18 +133,53 @@ func TestHijackedDeadlines(t *testing.T) {
 		_, err = io.ReadFull(c, b)
 		fmt.Fprintf(c, "%s %v\n", b, err)
 		_ = c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		total := 0
 		for err == nil {
-			_, err = c.Write(make([]byte, 1<<20))
+			var n int
+			n, err = c.Write(make([]byte, 1<<20))
+			total += n
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error(err)
 		}
+		written <- total
+		_ = c.SetWriteDeadline(time.Time{})
+		_, _ = io.WriteString(c, "and on")
 	})
 	p := v.dial(t).send(get("/"))
 	wantLine(t, p, "true\n")
 	p.send("hello")
 	wantLine(t, p, "hello <nil>\n")
-	_, _ = io.Copy(io.Discard, p.r)
+	total := receive(t, "what could be written", written)
+	b, err := io.ReadAll(p.r)
+	if err != nil || len(b) != total+len("and on") || !strings.HasSuffix(string(b), "\x00and on") {
+		t.Errorf("%d bytes, %v; want %d and more", len(b), err, total)
+	}
+}
+
+// TestHijackedWritesAreWhole: what several write at once comes one behind the other.
+func TestHijackedWritesAreWhole(t *testing.T) {
+	const long, writers, times = 300_000, 4, 10
+	v := hijacking(t, engine.Limits{}, func(c net.Conn, _ *bufio.ReadWriter) {
+		var all sync.WaitGroup
+		for i := range writers {
+			all.Go(func() {
+				for range times {
+					if _, err := c.Write(bytes.Repeat([]byte{'a' + byte(i)}, long)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+	p := v.dial(t).send(get("/"))
+	b := make([]byte, long)
+	for range writers * times {
+		if _, err := io.ReadFull(p.r, b); err != nil || !bytes.Equal(b, bytes.Repeat(b[:1], long)) {
+			t.Fatalf("a write was taken apart, or %v", err)
+		}
+	}
 }
 
 // TestHijackedHalfClose: the client sees the end of what is sent, and may go on sending.

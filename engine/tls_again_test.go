@@ -96,6 +96,7 @@ var again = []func(*testing.T){
 	TestHandlersThatStay,
 	TestHandlersLeaveNothing,
 	TestHandlersGoroutinesAreLate,
+	TestHijackedWritesAreWhole,
 }
 
 // noAgain are those that do not, and why.
