@@ -243,7 +243,9 @@ func TestPathsThatGetNowhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := withFiles(t, engine.Files("/www", engine.Dir(filepath.Join(dir, "web"))), engine.Files("/linked", os.DirFS(filepath.Join(dir, "web")))).dial(t)
+	listed := engine.Files("/list", engine.Dir(filepath.Join(dir, "web")))
+	listed.Files.Listing = true
+	p := withFiles(t, listed, engine.Files("/www", engine.Dir(filepath.Join(dir, "web"))), engine.Files("/linked", os.DirFS(filepath.Join(dir, "web")))).dial(t)
 	for path, want := range map[string]int{
 		"/www/": 200, "/www/file.txt": 200, "/www//file.txt": 200, "/www/./file.txt": 200, "/www/%66ile.txt": 200, "/www/inside.txt": 200,
 		"/www/.well-known/security.txt": 200, "/www": 301, "/www/sub/file.txt": 200,
@@ -255,6 +257,7 @@ func TestPathsThatGetNowhere(t *testing.T) {
 		"/www/.hidden": 404, "/www/%2ehidden": 404, "/www/.git/config": 404, "/www/sub/.hidden": 404, "/www/.well-known/.hidden": 404, "/www/sub/.well-known/x": 404,
 		"/www/file.txt%00": 400, "/www/%00": 400,
 		"/www/outside.txt": 404, "/www/up/secret.txt": 404, "/www/up/web/file.txt": 404,
+		"/list/sub/": 200, "/list/up/": 404, "/list/up": 404, "/list/.git/": 404,
 		"/linked/outside.txt": 200, "/linked/inside.txt": 200, "/linked/../secret.txt": 404,
 		"/wwwfile.txt": 404, "/www/" + strings.Repeat("x", 300): 404, "/www/" + strings.Repeat("x/", 3000): 404,
 	} {
@@ -575,4 +578,30 @@ func TestPipelinedFiles(t *testing.T) {
 	}
 	p.send("GET /large.bin HTTP/1.0\r\n\r\n").want(200, large)
 	p.wantEOF()
+}
+
+// TestFilesInTheAccessLog: what was sent is counted, whatever the way.
+func TestFilesInTheAccessLog(t *testing.T) {
+	const size = 9 << 20 // several windows
+	counts := make(chan int64, 10)
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: nothing}},
+		AccessLog: func(e *engine.AccessEntry) { counts <- e.Bytes },
+		Mounts:    []engine.Mount{engine.Files("/", os.DirFS(site(t, map[string]string{"large.bin": noise(size), "small.txt": "small"})))}}}})
+	p := v.dial(t)
+	for _, c := range []struct {
+		path, ranges string
+		want         int64
+	}{{"/large.bin", "", size}, {"/large.bin", "Range: bytes=100-", size - 100}, {"/small.txt", "", 5}, {"/large.bin", "Range: bytes=0-0,1000-1999", 0}} {
+		lines := []string{"X: y"}
+		if c.ranges != "" {
+			lines[0] = c.ranges
+		}
+		r, body := p.ask("GET", c.path, lines...)
+		if c.want == 0 {
+			c.want = int64(len(body))
+		}
+		if got := <-counts; got != c.want || int64(len(body)) != c.want {
+			t.Errorf("%s, %q: %s, %d bytes came and %d were counted, want %d", c.path, c.ranges, r.Status, len(body), got, c.want)
+		}
+	}
 }

@@ -58,7 +58,7 @@ var again = []func(*testing.T){
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
 	TestFilesAreClosed, TestDownloadsAreDrained, TestStalledDownloads, TestFilesWithoutAWorker, TestBrokenFiles, TestCompletionMayEnd, TestFilesForMany,
-	TestSlowDownloads,
+	TestSlowDownloads, TestFilesInTheAccessLog,
 	TestHandlerContract,
 	TestBasicAuth, TestBasicAuthIsTheMounts, TestBasicAuthByCallback, TestBasicAuthFunctionThatPanics, TestBasicAuthOfUpgrades, TestBasicAuthAndBodies, TestBasicAuthOfServices,
 	TestRedirectMounts, TestRedirectsStayOnTheirHost, TestMountOptions, TestBodyLimitOfAMount,
