@@ -1,11 +1,15 @@
 package engine
 
 import (
+	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/internal/simnet"
 )
 
 // drips sends each piece and waits for every after it.
@@ -135,6 +139,36 @@ func TestHeldRequestEndsWithItsClient(t *testing.T) {
 		}), wait(time.Second)}}.play(t, over)
 		if e.why != callbacks.ClosedHTTP || e.err == nil || late != "nothing" {
 			t.Errorf("the program heard %+v, and later %s", e, late)
+		}
+	})
+}
+
+// TestTimeInWhichAHandlerThinksIsNotTheClients: who waits for 100, as HTTP lets it, has
+// its time for the body from the 100 on.
+func TestTimeInWhichAHandlerThinksIsNotTheClients(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-time.After(time.Minute)
+		b, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%d bytes, %v", len(b), err)
+	})
+	overBoth(t, func(t *testing.T, over transport) {
+		for name, c := range map[string]struct {
+			pause time.Duration // behind the 100
+			want  string
+		}{"in time": {4 * time.Second, "300 bytes, <nil>"}, "too late": {6 * time.Second, ""}} {
+			var p *peer
+			simulate(t, scenario{name: t.Name(), over: over, config: func(w *world, nc *simnet.Config, cfg *Config) {
+				nc.Faults, nc.Buffer, w.calm = simnet.Faults{}, 1<<20, true
+				cfg.Limits = Limits{HeaderTimeout: 5 * time.Second, BodyTimeout: 5 * time.Second, BodyRate: 10}
+				cfg.Vhosts[0].Mounts = []Mount{Handler("/", handler)}
+			}, play: func(w *world) {
+				p = w.add("peer", dial(httpPort), sendNow(strings.TrimSuffix(countedPost, "\r\n")+"Expect: 100-continue\r\n\r\n"),
+					await("100", func(p *peer) bool { return strings.Contains(string(p.got), " 100 Continue") }),
+					wait(c.pause), sendNow(strings.Repeat("x", 300)), ended())
+			}}, 1)
+			if got := string(p.got); !strings.HasSuffix(got, c.want) || (c.want == "") != !strings.Contains(got, " 200 OK") {
+				t.Errorf("%s: %q", name, got)
+			}
 		}
 	})
 }
