@@ -6,8 +6,8 @@ import (
 )
 
 // BasicAuth returns what an Authorization field of the scheme Basic says (RFC 7617).
-// There must be one such field, with the padding of base64 that RFC 4648 wants, and
-// neither part may have control characters. The bytes are as they were sent: UTF-8 if
+// The base64 must have the padding that RFC 4648 wants, and neither part control
+// characters; a second such field ParseRequest has refused. The bytes are as they were sent: UTF-8 if
 // the challenge asked for that and the client has listened.
 func (r *Request) BasicAuth() (user, password string, ok bool) {
 	both, ok := r.AppendBasicAuth(nil)
@@ -21,10 +21,9 @@ func (r *Request) BasicAuth() (user, password string, ok bool) {
 // AppendBasicAuth is BasicAuth that appends "user:password" to dst, and returns dst as
 // it was if there is none. The first colon parts them, a user has none.
 func (r *Request) AppendBasicAuth(dst []byte) (both []byte, ok bool) {
-	h := r.Header()
-	value, _ := h.Get("Authorization")
+	value, _ := r.Header().Get("Authorization")
 	scheme, rest, found := bytes.Cut(value, []byte{' '})
-	if !found || !equalFold(scheme, "Basic") || h.Count("Authorization") != 1 {
+	if !found || !equalFold(scheme, "Basic") {
 		return dst, false
 	}
 	was := len(dst)

@@ -256,6 +256,7 @@ func TestMultipart(t *testing.T) {
 		{"a line without a colon", parts("hello\n" + textPart("a", "b")), nil, ErrHeader},
 		{"a control character", parts("X: \x01\n" + textPart("a", "b")), nil, ErrHeader},
 		{"a bare line feed in a header", "--x\r\nContent-Disposition: form-data; name=a\n\r\nb\r\n--x--", nil, ErrHeader},
+		{"a short line with a bare line feed", "--x\r\nContent-Disposition: form-data; name=a\r\na\nb\r\n--x--", nil, ErrHeader},
 		{"quoted-printable", parts("Content-Transfer-Encoding: quoted-printable\n" + textPart("a", "b")), nil, ErrEncoding},
 	} {
 		t.Run(c.name, func(t *testing.T) { everyWay(t, req, nil, c.body, c.want, c.err) })
