@@ -275,3 +275,29 @@ func TestFilesForMany(t *testing.T) {
 	close(stop)
 	editor.Wait()
 }
+
+// TestFilesInTheAccessLog: what was sent is counted, whatever the way.
+func TestFilesInTheAccessLog(t *testing.T) {
+	const size = 9 << 20 // several windows
+	counts := make(chan int64, 10)
+	v := start(t, engine.Config{Loops: 1, Limits: quick, Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Callback: nothing}},
+		AccessLog: func(e *engine.AccessEntry) { counts <- e.Bytes },
+		Mounts:    []engine.Mount{engine.Files("/", os.DirFS(site(t, map[string]string{"large.bin": noise(size), "small.txt": "small"})))}}}})
+	p := v.dial(t)
+	for _, c := range []struct {
+		path, ranges string
+		want         int64
+	}{{"/large.bin", "", size}, {"/large.bin", "Range: bytes=100-", size - 100}, {"/small.txt", "", 5}, {"/large.bin", "Range: bytes=0-0,1000-1999", 0}} {
+		lines := []string{"X: y"}
+		if c.ranges != "" {
+			lines[0] = c.ranges
+		}
+		r, body := p.ask("GET", c.path, lines...)
+		if c.want == 0 {
+			c.want = int64(len(body))
+		}
+		if got := <-counts; got != c.want || int64(len(body)) != c.want {
+			t.Errorf("%s, %q: %s, %d bytes came and %d were counted, want %d", c.path, c.ranges, r.Status, len(body), got, c.want)
+		}
+	}
+}
