@@ -37,7 +37,7 @@ func (h *httpRole) due(s *session) (at int64, err error) {
 		at, err = h.since+int64(lim.HeaderTimeout), errHeadTimeout
 	case h.phase == phaseBody && !h.heldBack():
 		at, err = s.seen+int64(lim.BodyTimeout), errBodyTimeout
-		if rate := h.rateDue(lim); rate < at {
+		if rate := h.rateDue(s, lim); rate < at {
 			at, err = rate, errBodyRate
 		}
 	default:
@@ -50,12 +50,17 @@ func (h *httpRole) due(s *session) (at int64, err error) {
 }
 
 // rateDue is when the body falls behind Limits.BodyRate: it may be late by a
-// BodyTimeout.
-func (h *httpRole) rateDue(lim *Limits) int64 {
+// BodyTimeout. What there is of a TLS record counts: a long one that comes at the rate
+// takes longer than that.
+func (h *httpRole) rateDue(s *session, lim *Limits) int64 {
 	if lim.BodyRate == noLimit || lim.BodyTimeout == noTimeLimit {
 		return int64(noTimeLimit)
 	}
-	earned := float64(h.taken) / float64(lim.BodyRate) * float64(time.Second)
+	came := h.taken
+	if t, ok := s.link.(*secured); ok {
+		came += int64(t.c.Kept())
+	}
+	earned := float64(came) / float64(lim.BodyRate) * float64(time.Second)
 	return h.fed + int64(lim.BodyTimeout) + int64(min(earned, float64(noTimeLimit/2)))
 }
 

@@ -83,7 +83,7 @@ func TestHandshakeTimeoutCountsThePeersTime(t *testing.T) {
 func TestPartsOfARecordAreLife(t *testing.T) {
 	t.Run("of a body", func(t *testing.T) {
 		post := "POST / HTTP/1.1\r\nHost: sim\r\nContent-Length: 1000\r\n\r\n"
-		p := script{limits: Limits{BodyTimeout: 3 * time.Second}, program: ending(new(end)),
+		p := script{limits: Limits{BodyTimeout: 3 * time.Second, BodyRate: 10}, program: ending(new(end)),
 			ops: []op{sendNow(post), drip(strings.Repeat("x", 1000), 50), closeWrite(), ended()}}.play(t, overTLS)
 		p.wants(t, "HTTP/1.1 200 ")
 	})
