@@ -171,7 +171,8 @@ type Session interface {
 	Request() *http1.Request
 	// Response is a client's view of the server's answer, in ClientFilterPreEstablish,
 	// ClientEstablished, ClientHTTPRedirect, ClientRetrying and ClientConnectionError, if
-	// there was one; nil otherwise.
+	// there was one; nil otherwise. An HTTP client has it from EstablishedClientHTTP on for
+	// as long as the session lasts.
 	Response() *http1.Response
 	// SelectProtocol chooses the subprotocol, in HTTPConfirmUpgrade or while that is
 	// held: one that the client has offered and the vhost has, or "" for none. Without
@@ -185,9 +186,12 @@ type Session interface {
 	// AddTrailer adds a field behind the body of a response that is chunked, any time
 	// before WriteHTTPFinal; behind another it is not sent (RFC 9112 7.1.2). ErrHeader
 	// refuses malformed ones, and those that have no place there (RFC 9110 6.5.1).
+	// An HTTP client's is behind its request's body, on the same terms.
 	AddTrailer(name, value string) error
 	// Trailer is what came behind the request's body if that was chunked, from
 	// HTTPBodyCompletion on until the transaction ends; nil if nothing did.
+	// For an HTTP client it is what came behind the response's body, from
+	// CompletedClientHTTP on.
 	Trailer() *http1.Header
 	// Interim sends a response with a status of 100 or 102 to 199 in front of the
 	// answer, any number of times; 103 (Early Hints) is of use with Link fields (RFC
