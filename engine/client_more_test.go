@@ -187,3 +187,35 @@ func TestRoundTripLeavesNothing(t *testing.T) {
 	client.CloseIdleConnections()
 	eventually(t, "the connections are closed", func() bool { return v.Stats().ClientIdle == 0 && n.now.Load() == 0 })
 }
+
+// TestClientHearsAnAnswerWhileItCannotSend: the queue is full, and what says that
+// nobody wants the rest is read all the same.
+func TestClientHearsAnAnswerWhileItCannotSend(t *testing.T) {
+	stuck := make(chan struct{})
+	release := make(chan struct{})
+	addr := answering(t, func(c net.Conn, r *bufio.Reader, _ int) {
+		_, _ = r.ReadByte() // and with TLS the handshake
+		<-stuck
+		_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+		<-release
+	})
+	defer close(release)
+	info := httpInfo(t, addr, "PUT")
+	info.BodyLength = -1
+	var once sync.Once
+	c := newClients(t, 1, engine.Limits{})
+	f, _ := c.begin(t, info, &fetcher{also: func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
+		switch r {
+		case callbacks.ClientHTTPWriteable:
+			s.SetTimer(200 * time.Millisecond)
+			s.RequestWriteable()
+			return s.Write(make([]byte, 100_000), callbacks.WriteHTTP)
+		case callbacks.Timer:
+			once.Do(func() { close(stuck) })
+		}
+		return nil
+	}})
+	if got := receive(t, "the transaction ends", f.over); got.status != 413 || got.body != "no" || !got.completed {
+		t.Errorf("%+v", got)
+	}
+}

@@ -54,7 +54,7 @@ var again = []func(*testing.T){
 	TestClientFollowsRedirects, TestClientRedirectsThatEnd, TestClientUploadsWithBackPressure, TestClientWritesThatDoNotFit, TestClientExpectsContinue, TestClientHearsAnEarlyAnswer,
 	TestClientPausesReading, TestClientTimes, TestClientEndsItself, TestClientRetriesRequests,
 	TestClientGunzips, TestClientAsksForGzip, TestClientLimitsWhatItInflates,
-	TestRequestsByProxies, TestClientJar, TestClientUploadStalls, TestClientResponsesCutAnywhere, TestRoundTripLeavesNothing,
+	TestRequestsByProxies, TestClientJar, TestClientHearsAnAnswerWhileItCannotSend, TestClientUploadStalls, TestClientResponsesCutAnywhere, TestRoundTripLeavesNothing,
 	TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
