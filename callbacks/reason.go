@@ -53,7 +53,8 @@ const (
 	// have FilterProtocolConnection); in is the path. An error refuses the
 	// request: an *http1.Error with its status, anything else with 401.
 	CheckAccessRights Reason = 51
-	// HTTP is a request; in is the path behind the mount point, as it was sent.
+	// HTTP is a request; in is the path behind the mount point, as it was sent, with its
+	// escapes: http1.UnescapePath undoes them.
 	// Answer here or, if a body is to come, later; a request that is neither
 	// answered nor held gets 404. An error before the answer has begun chooses it,
 	// later it closes the connection.

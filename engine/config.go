@@ -54,7 +54,9 @@ type Vhost struct {
 	// Protocols are what sessions can speak. There is at least one; see
 	// callbacks.Protocol for what the first one is for.
 	Protocols []callbacks.Protocol
-	// Mounts route paths. The longest prefix that ends at a slash wins.
+	// Mounts route paths. The longest prefix that ends at a slash wins, in whatever way a
+	// request spells it: with escapes, double slashes, or segments of one dot. A path
+	// whose ".." would lead from one mount to another is answered with 400.
 	Mounts []Mount
 	// Header is sent with every response to a request, and not with 101 and what else is
 	// interim. A field that a mount has, or that the program adds, replaces one of
@@ -200,7 +202,7 @@ func (v *Vhost) checkMounts(names map[string]bool) error {
 		if err := m.check(names); err != nil {
 			return err
 		}
-		path := strings.TrimRight(m.path, "/")
+		path := m.route()
 		if paths[path] {
 			return configErrorf("two mounts at %q", m.path)
 		}

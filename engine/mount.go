@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"net/url"
 	"strings"
 
@@ -82,6 +81,7 @@ func Callback(path, protocol string) Mount {
 // mount is a Mount in use.
 type mount struct {
 	Mount
+	route    string              // the path without escapes, and without a slash at its end
 	protocol *callbacks.Protocol // the vhost's first one if a service answers
 	auth     *authentication
 	fields   *fields
@@ -89,8 +89,9 @@ type mount struct {
 }
 
 func newMount(m Mount, v *vhost) *mount {
+	route := m.route() // New has checked it
 	m.path = strings.TrimRight(m.path, "/")
-	use := &mount{Mount: m, protocol: v.first(), auth: newAuthentication(m.BasicAuth)}
+	use := &mount{Mount: m, route: route, protocol: v.first(), auth: newAuthentication(m.BasicAuth)}
 	if m.to.service == nil {
 		use.protocol = v.protocol(m.to.protocol)
 	}
@@ -104,25 +105,6 @@ func newMount(m Mount, v *vhost) *mount {
 		use.query = append(use.query, url.QueryEscape(o.Name)+"="+url.QueryEscape(o.Value)...)
 	}
 	return use
-}
-
-// mounted finds where path leads, or nil.
-func (v *vhost) mounted(path []byte) *mount {
-	for _, m := range v.mounts {
-		rest, ok := bytes.CutPrefix(path, []byte(m.path))
-		if ok && (len(rest) == 0 || rest[0] == '/' || m.path == "") { // the root has the asterisk-form, too
-			return m
-		}
-	}
-	return nil
-}
-
-// behind is what is left of a path that leads to m, which may be nil.
-func (m *mount) behind(path []byte) []byte {
-	if m == nil {
-		return path
-	}
-	return path[len(m.path):]
 }
 
 // service is who answers in the program's place, or nil.
@@ -160,10 +142,21 @@ func (m *mount) bodyMost(lim *Limits) int64 {
 	return m.Body
 }
 
+// route is the mount point as requests are held against it.
+func (m *Mount) route() string {
+	decoded, err := http1.UnescapePath(nil, []byte(m.path))
+	if err != nil {
+		decoded = []byte(m.path)
+	}
+	return strings.TrimRight(string(decoded), "/")
+}
+
 func (m *Mount) check(names map[string]bool) error {
 	switch {
 	case !strings.HasPrefix(m.path, "/"):
 		return configErrorf("mount point %q does not begin with a slash", m.path)
+	case !plainPath([]byte(m.route())):
+		return configErrorf("mount point %q has empty or dot segments", m.path)
 	case m.to.service == nil && !names[m.to.protocol]:
 		return configErrorf("mount %q names no protocol: %q", m.path, m.to.protocol)
 	}

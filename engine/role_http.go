@@ -56,6 +56,7 @@ type httpRole struct {
 	own    *http1.Request // where it lives once its buffer is gone, or while it is incomplete
 	body   http1.Body
 	mount  *mount    // that the request is for, nil if it is for none
+	prefix int       // how much of its path is the mount point
 	work   answering // nil if the program's callbacks answer, or nothing is left to do
 	extra  []byte    // fields the program added to the response
 	behind []byte    // and to its trailers
@@ -133,7 +134,12 @@ func (h *httpRole) begin(s *session) {
 		return
 	}
 	s.vh = v
-	h.mount = v.mounted(req.Path())
+	mount, prefix, err := v.route(req.Path())
+	h.mount, h.prefix = mount, prefix
+	if err != nil {
+		h.refuse(s, err, 400)
+		return
+	}
 	if req.KeepAlive() && !s.l.draining {
 		h.flags |= httpReusable
 	}
@@ -189,7 +195,7 @@ func (h *httpRole) serve(s *session) {
 		return
 	}
 	h.flags |= httpOffered
-	path = h.mount.behind(path)
+	path = path[h.prefix:]
 	if svc := h.mount.service(); svc != nil {
 		h.work = svc.serve(h, s, path)
 		return

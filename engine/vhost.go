@@ -46,7 +46,7 @@ func newVhost(cfg Vhost, server string) (v *vhost, err error) {
 	for _, m := range cfg.Mounts {
 		v.mounts = append(v.mounts, newMount(m, v))
 	}
-	slices.SortStableFunc(v.mounts, func(a, b *mount) int { return len(b.path) - len(a.path) })
+	slices.SortStableFunc(v.mounts, func(a, b *mount) int { return len(b.route) - len(a.route) })
 	if cfg.RawProtocol != "" {
 		v.raw = v.protocol(cfg.RawProtocol)
 	}
