@@ -36,8 +36,10 @@ type Engine struct {
 	tx         sync.Map     // sendLimits to *reactor.WriteLimits
 	gate       *handshakes.Gate
 	steps      stepper
-	workers    *workers.Pool // for what may block
-	upstreams  upstreams     // of HTTP clients
+	upstreams  upstreams // of HTTP clients
+
+	workers     *workers.Pool // for the program's work, which may block for long
+	fileWorkers *workers.Pool // for files, which must not wait for that
 
 	broker     Broker
 	audiences  *audiences
@@ -106,6 +108,7 @@ func New(cfg Config) (*Engine, error) {
 	e.gate = handshakes.NewGate(e.limits.TLSHandshakes, e.limits.TLSHandshakesPerIP)
 	e.steps = handshakes.NewPool(e.limits.TLSHandshakeSteps)
 	e.workers = workers.New(e.limits.Workers, e.limits.WorkQueue)
+	e.fileWorkers = workers.New(e.limits.FileWorkers, e.limits.WorkQueue)
 	return e, nil
 }
 
@@ -242,17 +245,19 @@ func (e *Engine) over() {
 // ErrDrain is what Run returns when sessions had to be cut off.
 var ErrDrain = errors.New("engine: not every session had ended when time was up")
 
-// ErrWork is what Run returns when work of the program's, a handler's or Session.Go's,
-// had not come to its end when time was up. Its goroutines are left.
+// ErrWork is what Run returns when work of the program's, a handler's, Session.Go's or
+// that of its files, had not come to its end when time was up. Its goroutines are left.
 var ErrWork = errors.New("engine: not every worker had ended when time was up")
 
-// endWork waits for the program's work, whose sessions have ended: as long again as
-// those were given.
+// endWork waits for the workers, whose sessions have ended: as long again as those were
+// given.
 func (e *Engine) endWork() error {
 	ctx, cancel := e.time()
 	defer cancel()
-	if e.workers.Wait(ctx) != nil {
-		return ErrWork
+	for _, p := range []*workers.Pool{e.workers, e.fileWorkers} {
+		if p.Wait(ctx) != nil {
+			return ErrWork
+		}
 	}
 	return nil
 }

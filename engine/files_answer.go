@@ -20,9 +20,8 @@ func (t *transfer) found(r *resource) {
 		_ = t.h.addHeader("Location", t.want.location(t.m.prefix, t.h.req.Query()))
 		t.fail(301, nil)
 	case r.plan.status == 200:
-		if !t.off(t.listing, t.listed) {
-			t.fail(503, nil)
-		}
+		t.h.flags |= httpHeld
+		t.off(t.listing, t.listed)
 	default:
 		t.fail(r.plan.status, nil)
 	}
@@ -68,7 +67,7 @@ func (t *transfer) make(nth int) {
 		return
 	}
 	t.h.flags |= httpHeld
-	ok := t.off(func() { t.made, t.err = t.m.compress(t.r, nth) }, func() {
+	t.off(func() { t.made, t.err = t.m.compress(t.r, nth) }, func() {
 		if t.err != nil {
 			t.fail(statusOfFile(t.err), t.err)
 			return
@@ -76,9 +75,6 @@ func (t *transfer) make(nth int) {
 		t.rep = t.made
 		t.answer(false)
 	})
-	if !ok { // better long than not at all
-		t.answer(false)
-	}
 }
 
 // reads tells GET and HEAD, for which 304 is and no other method.

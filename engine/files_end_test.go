@@ -124,33 +124,6 @@ func TestStalledDownloads(t *testing.T) {
 	}
 }
 
-// TestFilesWithoutAWorker: 503, and when to try again.
-func TestFilesWithoutAWorker(t *testing.T) {
-	gate := make(chan struct{})
-	lim := quick
-	lim.Workers, lim.WorkQueue = 1, 1
-	f := func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
-		if r == callbacks.HTTP {
-			_ = s.Go(func() { <-gate }, nil)
-			return errors.Join(s.Go(func() {}, nil), s.Respond(200, "", nil))
-		}
-		return nil
-	}
-	v := start(t, engine.Config{Loops: 1, Limits: lim, Vhosts: []engine.Vhost{{Protocols: []callbacks.Protocol{{Name: "p", Callback: f}},
-		Mounts: []engine.Mount{engine.Files("/files", os.DirFS(site(t, map[string]string{"f.txt": "file"}))), engine.Callback("/busy", "p")}}}})
-	p := v.dial(t)
-	p.ask("GET", "/busy")
-	if r, _ := p.ask("GET", "/files/f.txt"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
-		t.Errorf("%s, %v", r.Status, r.Header)
-	}
-	close(gate)
-	var r *http.Response
-	eventually(t, "a worker is free", func() bool {
-		r, _ = p.ask("GET", "/files/f.txt")
-		return r.StatusCode == 200
-	})
-}
-
 // brokenFS has files that fail in some way.
 type brokenFS struct{}
 

@@ -66,7 +66,8 @@ func (t *transfer) sendFiles() bool {
 			t.pieces = t.pieces[1:]
 			continue
 		}
-		if p.span.Start >= t.warmTo && !inMemory(t.rep.fd, p.span.Start) && t.off(t.warm, t.warmed) {
+		if p.span.Start >= t.warmTo && !inMemory(t.rep.fd, p.span.Start) {
+			t.off(t.warm, t.warmed)
 			return true
 		}
 		t.length = min(p.span.Length, fileWindow)
@@ -170,9 +171,7 @@ func (t *transfer) pump() {
 			t.chunk = nil
 		default:
 			t.chunkN = int(min(t.pieces[0].span.Length, int64(t.chunkSize())))
-			if !t.off(t.read, t.arrived) {
-				t.wait() // the workers are busy: the next turn may find one
-			}
+			t.off(t.read, t.arrived)
 			return
 		}
 	}

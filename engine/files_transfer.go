@@ -40,15 +40,11 @@ type transfer struct {
 
 var _ answering = (*transfer)(nil)
 
-// off lets a worker do work, and then comes back to the loop. It answers 503 if the
-// workers are busy beyond measure.
-func (t *transfer) off(work, then func()) bool {
+// off lets a worker do work, and then comes back to the loop. A transfer that has begun
+// is not refused, however busy the workers are: each has one thing to do at most.
+func (t *transfer) off(work, then func()) {
 	t.work, t.then, t.err = work, then, nil
-	if !t.s.l.e.workers.Begin(t) {
-		t.work, t.then = nil, nil
-		return false
-	}
-	return true
+	t.s.l.e.fileWorkers.Continue(t)
 }
 
 // Run is the worker's part.
@@ -76,10 +72,12 @@ func (t *transfer) Deliver() {
 // idle tells whether no worker has t.
 func (t *transfer) idle() bool { return t.then == nil }
 
-// open finds out what there is.
+// open finds out what there is, or answers 503 if the workers are busy beyond measure.
 func (t *transfer) open() {
 	t.h.flags |= httpHeld
-	if !t.off(t.opening, t.opened) {
+	t.work, t.then, t.err = t.opening, t.opened, nil
+	if !t.s.l.e.fileWorkers.Begin(t) {
+		t.work, t.then = nil, nil
 		t.fail(503, nil)
 	}
 }

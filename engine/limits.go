@@ -77,11 +77,16 @@ type Limits struct {
 	// ClientIdle is the same for all origins. Default 512.
 	ClientIdle int
 
-	// Workers is how many goroutines may run what blocks: handlers of net/http, Session.Go,
-	// what reads files. They are there only while there is work. Default 1024.
+	// Workers is how many goroutines may run what blocks: handlers of net/http, Session.Go.
+	// They are there only while there is work. Default 1024.
 	Workers int
-	// WorkQueue is how much such work may wait for a worker: a request for which there is
-	// no room is answered with 503, Session.Go with callbacks.ErrBusy. Default 16 x Workers.
+	// FileWorkers is the same for files, which are opened and read beside the loops. They
+	// have goroutines of their own, so that handlers which wait for something keep no file
+	// back. Default 32, and twice GOMAXPROCS at least; more if the files come from far.
+	FileWorkers int
+	// WorkQueue is how much work may wait for one of Workers, and how many requests that
+	// have not begun for one of FileWorkers: a request for which there is no room is
+	// answered with 503, Session.Go with callbacks.ErrBusy. Default 16 x Workers.
 	WorkQueue int
 
 	// HeaderTimeout is how long a request's head may take from the connection or
@@ -178,6 +183,7 @@ func (l Limits) withDefaults() Limits {
 	length(&l.OriginIdle, 64)
 	length(&l.ClientIdle, 512)
 	length(&l.Workers, 1024)
+	length(&l.FileWorkers, max(32, 2*runtime.GOMAXPROCS(0)))
 	length(&l.WorkQueue, 16*min(l.Workers, 1<<20))
 	duration(&l.HeaderTimeout, 15*time.Second)
 	duration(&l.BodyTimeout, 20*time.Second)

@@ -47,7 +47,7 @@ func TestLimitDefaults(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	if l.Topics != 1024 || l.ControlFrames != 1000 || l.SendQueue != 16<<20 || l.SendHigh != 256<<10 || l.Message != 16<<20 || l.Frame != 16<<20 || l.Body != 64<<20 ||
-		l.Pipelined != 256 || l.BodyRate != 100 {
+		l.Pipelined != 256 || l.BodyRate != 100 || l.FileWorkers != max(32, 2*runtime.GOMAXPROCS(0)) {
 		t.Errorf("%+v", l)
 	}
 }

@@ -33,6 +33,8 @@ type Pool struct {
 	mu         sync.Mutex
 	idle       sync.Cond // no goroutine is left
 	queue      ring      // jobs that no goroutine has taken
+	begun      ring      // the same of Continue
+	turn       bool      // of begun, when both have some
 	busy       int       // jobs that one has
 	coming     bool      // a goroutine is on its way to take one
 	goroutines int       // all, those of jobs that have left too
@@ -58,11 +60,21 @@ func (p *Pool) Begin(j Job) bool {
 	return true
 }
 
+// Continue is Begin for a part of work that has begun and must come to its end: there is
+// always room for it, and it does not count among what waits. It takes turns with what
+// has not begun. The caller bounds how many there are.
+func (p *Pool) Continue(j Job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun.push(j)
+	p.call()
+}
+
 // call starts a goroutine for a job that waits, if none is on its way. The one that
 // comes calls the next: when jobs are short, the first of a batch do the work of all, and
 // when the first one blocks, the next is there as soon as there is a processor.
 func (p *Pool) call() {
-	if !p.coming && p.queue.len() > 0 && p.busy < p.most {
+	if !p.coming && p.waiting() > 0 && p.busy < p.most {
 		p.coming = true
 		p.goroutines++
 		go p.work()
@@ -105,13 +117,23 @@ func (p *Pool) take() Job {
 	if p.busy == p.most { // Leave has let others in
 		return nil
 	}
-	j := p.queue.pop()
+	first, second := &p.queue, &p.begun
+	if p.turn {
+		first, second = second, first
+	}
+	p.turn = !p.turn
+	j := first.pop()
+	if j == nil {
+		j = second.pop()
+	}
 	if j != nil {
 		p.busy++
 		p.call()
 	}
 	return j
 }
+
+func (p *Pool) waiting() int { return p.queue.len() + p.begun.len() }
 
 // retire ends a goroutine, in the middle of j if that is not nil.
 func (p *Pool) retire(j Job) {
@@ -146,8 +168,8 @@ func (p *Pool) Leave() {
 func (p *Pool) Running() (running, queued int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := min(p.busy+p.queue.len(), p.most)
-	return n, p.busy + p.queue.len() - n
+	n := min(p.busy+p.waiting(), p.most)
+	return n, p.busy + p.waiting() - n
 }
 
 // Wait returns when no job is queued or running, and no goroutine is left, or with ctx's error when ctx ends.

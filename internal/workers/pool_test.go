@@ -65,6 +65,47 @@ func TestOrderOfOneWorker(t *testing.T) {
 	}
 }
 
+// TestContinuations find room in a full pool, take nobody's place in the queue, and wait
+// no longer than it.
+func TestContinuations(t *testing.T) {
+	p := New(1, 3)
+	gate := make(chan struct{})
+	var order []string
+	job := func(name string) Job { return Func(func() { order = append(order, name) }) }
+	p.Begin(Func(func() { <-gate }))
+	for range 3 {
+		p.Continue(job("begun"))
+	}
+	for range 3 {
+		if !p.Begin(job("new")) {
+			t.Error("what continues took the room of what begins")
+		}
+	}
+	if p.Begin(job("one too many")) {
+		t.Error("there is no bound any more")
+	}
+	p.Continue(job("begun"))
+	if running, queued := p.Running(); running != 1 || queued != 7 {
+		t.Errorf("%d run and %d wait", running, queued)
+	}
+	close(gate)
+	if err := p.Wait(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	begun := 0
+	for i, name := range order {
+		if name == "begun" {
+			begun++
+		}
+		if new := i + 1 - begun; new < 3 && max(begun-new, new-begun) > 1 {
+			t.Fatalf("they do not take turns: %v", order)
+		}
+	}
+	if len(order) != 7 {
+		t.Errorf("ran: %v", order)
+	}
+}
+
 func TestGoexitCostsNothing(t *testing.T) {
 	p := New(1, 10)
 	ran := make(chan struct{})
