@@ -153,6 +153,7 @@ type ClientConnectInfo struct {
 	// Of a RoundTripper's requests.
 	named   string // whom the certificate has to name, if that is not Host
 	upgrade string // the Upgrade field: a 101 is welcome
+	options string // of Connection, each with ", " behind it
 	plainly bool   // Expect only if ExpectContinue
 }
 

@@ -155,10 +155,12 @@ func (i *ClientConnectInfo) appendConnection(b []byte) []byte {
 	}
 	switch {
 	case i.upgrade != "":
-		b = append(b, "Connection: Upgrade\r\n"...)
+		b = http1.AppendField(b, "Connection", i.options+"Upgrade")
 		b = http1.AppendField(b, "Upgrade", i.upgrade)
 	case i.Flags&Pipeline == 0:
-		b = append(b, "Connection: close\r\n"...)
+		b = http1.AppendField(b, "Connection", i.options+"close")
+	case i.options != "":
+		b = http1.AppendField(b, "Connection", strings.TrimSuffix(i.options, ", "))
 	}
 	return b
 }

@@ -39,6 +39,7 @@ type flow struct {
 	cond   sync.Cond
 	buf    []byte
 	off    int   // of buf that has been read
+	left   int64 // that the reader has not had, of a body of known length
 	err    error // behind buf, once no more comes
 	paused bool  // buf is long, and the session does not read
 	deaf   bool  // nobody reads any more
@@ -102,6 +103,7 @@ func (f *flow) read(p []byte) (n int, resume bool, err error) {
 	}
 	n = copy(p, f.buf[f.off:])
 	f.off += n
+	f.left -= int64(n)
 	left := len(f.buf) - f.off
 	if left == 0 {
 		f.buf, f.off = f.buf[:0], 0
@@ -127,28 +129,27 @@ func (f *flow) trailers() http.Header {
 	return tr
 }
 
-// close says that nobody reads any more, and whether anything is to come.
-func (f *flow) close() (open, resume bool) {
+// close says that nobody reads any more. What is to come is nothing, or left, which is
+// negative if nobody knows.
+func (f *flow) close() (open, resume bool, left int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	open = !f.deaf && f.err == nil
 	resume = f.paused
 	f.deaf, f.paused, f.buf, f.off = true, false, nil, 0
 	f.cond.Broadcast()
-	return open, resume
+	return open, resume, f.left
 }
 
 // tripBody is a Response.Body.
 type tripBody struct {
 	t    *trip
 	resp *http.Response
-	left int64 // of a body of known length, else negative
 }
 
 // Read implements io.Reader.
 func (b *tripBody) Read(p []byte) (int, error) {
 	n, resume, err := b.t.down.read(p)
-	b.left -= int64(n)
 	if resume {
 		b.t.resume()
 	}
@@ -171,10 +172,10 @@ func (b *tripBody) trail() {
 
 // Close breaks the response off, unless little of it is left.
 func (b *tripBody) Close() error {
-	open, resume := b.t.down.close()
+	open, resume, left := b.t.down.close()
 	switch {
 	case !open:
-	case b.left >= 0 && b.left <= closeMost:
+	case left >= 0 && left <= closeMost:
 		if resume {
 			b.t.resume()
 		}

@@ -126,7 +126,7 @@ func (t *trip) frame(resp *http.Response, f http1.Framing) {
 	default:
 		resp.ContentLength = f.Length
 	}
-	b.left = resp.ContentLength
+	t.down.left = resp.ContentLength
 	resp.Body = b
 	if t.gzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		resp.Body = &gunzip{body: b}

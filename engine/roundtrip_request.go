@@ -103,6 +103,7 @@ func (t *trip) fields(i *ClientConnectInfo, req *http.Request) {
 	if upgrade := req.Header.Get("Upgrade"); upgrade != "" && listed(req.Header["Connection"], "upgrade") {
 		i.upgrade = upgrade
 	}
+	i.options = options(req.Header["Connection"])
 	i.ExpectContinue = i.BodyLength != 0 && strings.EqualFold(req.Header.Get("Expect"), "100-continue")
 	for name, values := range req.Header {
 		if engines(name) {
@@ -135,6 +136,24 @@ func (t *trip) fields(i *ClientConnectInfo, req *http.Request) {
 // for it to refuse.
 func engines(name string) bool {
 	return http1.ValidName(name) && checkRequestField(name, "") != nil || strings.EqualFold(name, "Trailer")
+}
+
+// options are what a request's Connection lists beside what the engine says: the names
+// of fields that are for the next recipient only (RFC 9110 7.6.1).
+func options(lists []string) string {
+	var b strings.Builder
+	for _, l := range lists {
+		for _, x := range list(l) {
+			switch strings.ToLower(x) {
+			case "close", "keep-alive", "upgrade":
+				continue
+			}
+			if http1.ValidName(x) {
+				b.WriteString(x + ", ")
+			}
+		}
+	}
+	return b.String()
 }
 
 // listed tells whether token is in lists that are separated by commas.

@@ -1,0 +1,85 @@
+package engine_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/engine"
+)
+
+// TestRoundTripClosesBesideARead: another goroutine may close the Body that one reads.
+func TestRoundTripClosesBesideARead(t *testing.T) {
+	addr := serveNet(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100000000")
+		for range 100 {
+			if _, err := w.Write(make([]byte, 1000)); err != nil {
+				return
+			}
+		}
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	client, v := tripper(t, 1, engine.Limits{}, engine.RoundTripperConfig{})
+	for range 10 {
+		r, err := client.Get(urlOf(t, addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading, done := make(chan struct{}), make(chan error)
+		go func() {
+			_, _ = io.ReadFull(r.Body, make([]byte, 1000))
+			close(reading)
+			_, err := io.Copy(io.Discard, r.Body)
+			done <- err
+		}()
+		<-reading
+		_ = r.Body.Close()
+		if err := <-done; err == nil {
+			t.Error("the rest was read without an error")
+		}
+	}
+	v.eventuallyIdle(t)
+}
+
+// TestRoundTripConnectionOptions: fields that are for the next recipient only are said to
+// be (RFC 9110 7.6.1), and TE always is (10.1.4).
+func TestRoundTripConnectionOptions(t *testing.T) {
+	addr := serveNet(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q %q", r.Header["Connection"], r.Header["Te"], r.Header["X-Hop"])
+	})
+	client, v := tripper(t, 1, engine.Limits{}, engine.RoundTripperConfig{})
+	for given, want := range map[string]string{
+		"TE":                       `["TE"]`,
+		"X-Hop, keep-alive, TE":    `["X-Hop, TE"]`,
+		"close, X-Hop":             `["X-Hop, close"]`,
+		"keep-alive":               `[]`,
+		"no token, TE, a\u00fcb, ": `["TE"]`,
+	} {
+		req, _ := http.NewRequest("GET", urlOf(t, addr), nil)
+		req.Header["Connection"] = strings.Split(given, "; ")
+		req.Header.Set("TE", "trailers")
+		req.Header.Set("X-Hop", "1")
+		r, err := client.Do(req)
+		if got := all(t, r, err); got != want+` ["trailers"] ["1"]` {
+			t.Errorf("%q: %s", given, got)
+		}
+	}
+	v.eventuallyIdle(t)
+}
+
+// TestRoundTripRangesAreNotCompressed: a range of what is compressed is another one.
+func TestRoundTripRangesAreNotCompressed(t *testing.T) {
+	addr := serveNet(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("Accept-Encoding")) })
+	client, _ := tripper(t, 1, engine.Limits{}, engine.RoundTripperConfig{})
+	for field, want := range map[string]string{"Range": "", "X-Range": "gzip"} {
+		req, _ := http.NewRequest("GET", urlOf(t, addr), nil)
+		req.Header.Set(field, "bytes=0-9")
+		r, err := client.Do(req)
+		if got := all(t, r, err); got != want {
+			t.Errorf("with %s the server is asked for %q", field, got)
+		}
+	}
+}
