@@ -156,6 +156,6 @@ func (x *handling) giveUpBody(h *httpRole) {
 	if f := h.req.Framing(); f.Kind == http1.ContentLength && f.Length-h.taken > drainMost {
 		h.flags &^= httpReusable
 	}
-	h.taken = 0 // drainMost counts from here
+	h.wanted = h.taken // drainMost counts from here
 	x.s.unpause(pauseService)
 }

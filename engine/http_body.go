@@ -49,7 +49,7 @@ func (h *httpRole) bodyPiece(s *session, data []byte) {
 		return
 	}
 	// The answer is complete, or was given before HTTP: nobody wants the rest.
-	if h.taken > drainMost {
+	if h.taken-h.wanted > drainMost {
 		s.shut(nil)
 	}
 }

@@ -65,6 +65,7 @@ type httpRole struct {
 	info   *connInfo  // for http.Handlers, nil before the first
 	left   int64      // of the response's body; negative if not known
 	taken  int64      // of the request's body
+	wanted int64      // of that, before it was given up
 	sent   int64      // of the response's body, before chunking
 	since  int64      // when the request in hand began to arrive, or the wait for one
 	begun  int64      // when its head was complete
@@ -151,7 +152,7 @@ func (h *httpRole) begin(s *session) {
 		h.refuse(s, errBodyTooLong, 413)
 		return
 	}
-	h.taken, h.left = 0, 0
+	h.taken, h.wanted, h.left = 0, 0, 0
 	h.fed = h.begun
 	h.number++
 	h.phase = phaseAnswer
