@@ -10,7 +10,6 @@ import (
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/ws"
 	"github.com/penstock-go/penstock/internal/bufpool"
-	"github.com/penstock-go/penstock/reactor"
 )
 
 // hijackedConn is the net.Conn of a connection that a handler has hijacked. The socket
@@ -130,7 +129,7 @@ func (c *hijackedConn) Deliver() {
 	}
 	c.mu.Lock()
 	c.posted = false
-	if c.out != nil && s.room(len(c.out.B)) != nil && s.link.Pending() > 0 {
+	if s.link.Pending() > 0 && s.room(c.needs()) != nil {
 		c.full = true
 		c.mu.Unlock()
 		s.RequestWriteable()
@@ -149,11 +148,19 @@ func (c *hijackedConn) Deliver() {
 	}
 }
 
-// hijackedRole is the role of a session whose connection a handler has hijacked.
-type hijackedRole struct {
-	c   *hijackedConn
-	fin bool // wanted, and not sent yet
+// needs is the room in the send queue that what waits for the loop takes. Under mu.
+func (c *hijackedConn) needs() (n int) {
+	if c.out != nil {
+		n = len(c.out.B)
+	}
+	if c.wants&wantFIN != 0 {
+		n += finRoom
+	}
+	return n
 }
+
+// hijackedRole is the role of a session whose connection a handler has hijacked.
+type hijackedRole struct{ c *hijackedConn }
 
 func (r *hijackedRole) act(s *session, w wants) {
 	if w&wantMore != 0 {
@@ -161,34 +168,10 @@ func (r *hijackedRole) act(s *session, w wants) {
 	}
 	if w&wantFIN != 0 {
 		s.flush()
-		r.fin = true
-		r.halfClose(s)
+		s.link.CloseWrite()
 	}
 	if w&wantEnd != 0 {
 		s.shut(nil)
-	}
-}
-
-// finWait is how long a FIN waits for the queue to be empty before it looks again: links
-// only tell when a long one has become short.
-const finWait = 20 * time.Millisecond
-
-// halfClose sends FIN when the queue is empty.
-func (r *hijackedRole) halfClose(s *session) {
-	if !r.fin || s.state != stateOpen {
-		return
-	}
-	if s.link.Pending() > 0 {
-		s.deadlineIn(finWait)
-		return
-	}
-	r.fin = false
-	switch k := s.link.(type) {
-	case *reactor.Conn:
-		k.CloseWrite()
-	case *secured:
-		_ = k.c.Write(k.tls.CloseNotify(s.l.sealed[:0]))
-		k.c.CloseWrite()
 	}
 }
 
@@ -217,15 +200,12 @@ func (r *hijackedRole) writeable(s *session) {
 	if pending {
 		c.Deliver()
 	}
-	r.halfClose(s)
 }
 
 func (r *hijackedRole) timeout(s *session, now int64) {
 	if s.paused&pauseQueue != 0 {
 		s.stalled(now)
-		return
 	}
-	r.halfClose(s)
 }
 
 // goodbye ends the reading: whoever reads until the end finds it, and may say goodbye in

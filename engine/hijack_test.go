@@ -206,6 +206,43 @@ func TestHijackedHalfClose(t *testing.T) {
 	eventually(t, "it has ended", func() bool { return v.Stats().Sessions == 0 })
 }
 
+// TestHijackedHalfCloseWaits: FIN goes behind all that was written, however long the
+// client takes for it within Limits.StallTimeout, and nothing is lost.
+func TestHijackedHalfCloseWaits(t *testing.T) {
+	var written atomic.Int64
+	shut := make(chan struct{})
+	v := hijacking(t, engine.Limits{}, func(c net.Conn, _ *bufio.ReadWriter) {
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			for {
+				n, err := c.Write(make([]byte, 16<<10))
+				written.Add(int64(n))
+				if err != nil {
+					return
+				}
+			}
+		})
+		standsStill(t, "the writes", &written)
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		writer.Wait()
+		close(shut)
+		if b, err := io.ReadAll(c); string(b) != "still here" || err != nil {
+			t.Errorf("%q, %v", b, err)
+		}
+	})
+	p := v.dial(t).send(get("/"))
+	<-shut
+	standsStill(t, "the client", new(atomic.Int64))
+	if n, err := io.Copy(io.Discard, p.r); n != written.Load() || err != nil {
+		t.Fatalf("%d bytes of %d, %v", n, written.Load(), err)
+	}
+	p.send("still here")
+	_ = p.Conn.(wire).CloseWrite()
+	eventually(t, "it has ended", func() bool { return v.Stats().Sessions == 0 })
+}
+
 // TestHijackedPressure: neither side can make the other keep more than it wants to.
 func TestHijackedPressure(t *testing.T) {
 	const total = 64 << 20

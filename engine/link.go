@@ -25,6 +25,7 @@ type link interface {
 	ResumeRead()
 	Arm(at int64)
 	Close()
+	CloseWrite()
 	Abort(err error)
 	Peer() netip.AddrPort
 	PeerAddr() net.Addr

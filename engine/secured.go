@@ -66,6 +66,7 @@ const (
 	securedFIN                             // the peer's FIN is behind what the handshake has left
 	securedResting                         // what is left to open waits for the next turn
 	securedOpening                         // inside deliver, which may be about kept
+	securedMute                            // close_notify was said, and the reading goes on
 )
 
 // Data implements reactor.Handler, and so do the next four.
@@ -247,7 +248,7 @@ func (t *secured) settle(err error) {
 // control sends what TLS itself has to say. It counts like an answer, so that a
 // peer cannot ask for more of it than it reads.
 func (t *secured) control() {
-	if out := t.tls.Output(); len(out) > 0 {
+	if out := t.tls.Output(); len(out) > 0 && t.flags&securedMute == 0 {
 		t.s.sent(t.c.Write(out))
 	}
 }
@@ -312,6 +313,18 @@ func (t *secured) Close() {
 	}
 	t.c.Close()
 }
+
+// CloseWrite says close_notify behind what was sealed, and FIN behind that, as Close does.
+func (t *secured) CloseWrite() {
+	if out := t.tls.CloseNotify(t.s.l.sealed[:0]); len(out) > 0 {
+		_ = t.c.Write(out)
+	}
+	t.flags |= securedMute
+	t.c.CloseWrite()
+}
+
+// finRoom is more than a close_notify takes.
+const finRoom = 64
 
 // PauseRead is about the session's bytes, not those of the handshake.
 func (t *secured) PauseRead() {

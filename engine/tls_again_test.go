@@ -83,7 +83,7 @@ var again = []func(*testing.T){
 	TestHijackTakesTheUnreadBody,
 	TestHijackAfterTheHead,
 	TestHijackedDeadlines,
-	TestHijackedHalfClose,
+	TestHijackedHalfClose, TestHijackedHalfCloseWaits,
 	TestHijackedPressure,
 	TestHijackedConnsNeedNoWorker,
 	TestHijackedConnsEndInOrder,

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"os"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/invariant"
@@ -8,7 +9,8 @@ import (
 
 // The ways out of a connection's life:
 //
-//	Close   flush, FIN, read on until the peer's FIN or the deadline, close(2)
+//	Close   flush, FIN, read on until the peer's FIN or the deadline, close(2);
+//	        CloseWrite is no way out, it only puts the FIN behind the queue
 //	Abort   RST, now
 //	end     an error, or the end of either of the above: mark only
 //	free    Loop.settle, after the event: the one place that closes descriptors
@@ -50,13 +52,23 @@ func (c *Conn) Abort(err error) {
 	c.end(err, true)
 }
 
-// CloseWrite sends FIN once the queue is empty and goes on reading. It may be
-// called only with an empty queue; it reports whether it was.
-func (c *Conn) CloseWrite() bool {
-	if c.state != stateOpen || c.out != nil {
-		return false
+// CloseWrite sends FIN behind what is queued and goes on reading. Nothing may be
+// written after it.
+func (c *Conn) CloseWrite() {
+	switch {
+	case c.state != stateOpen:
+	case c.out != nil:
+		c.out.fin = true
+	default:
+		c.sendFIN()
 	}
-	return c.loop.k.CloseWrite(int(c.fd)) == 0
+}
+
+// sendFIN is CloseWrite with an empty queue. A socket that refuses it has been reset.
+func (c *Conn) sendFIN() {
+	if e := c.loop.k.CloseWrite(int(c.fd)); e != 0 {
+		c.end(os.NewSyscallError("shutdown", e), true)
+	}
 }
 
 // drainExpired looks whether the peer has read anything since the last look.

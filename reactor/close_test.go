@@ -255,9 +255,7 @@ func TestCloseWriteLeavesReadingOpen(t *testing.T) {
 	g, c, peer := pair(t, Config{}, e)
 	g.on(c.Loop(), func() {
 		_ = c.Write([]byte("the last"))
-		if !c.CloseWrite() {
-			t.Error("refused with an empty queue")
-		}
+		c.CloseWrite()
 	})
 	if b := receiveAll(t, peer); string(b) != "the last" {
 		t.Errorf("received %q", b)
@@ -272,25 +270,42 @@ func TestCloseWriteLeavesReadingOpen(t *testing.T) {
 	}
 }
 
-func TestCloseWriteNeedsAnEmptyQueue(t *testing.T) {
-	k := bent()
-	open := closedSocket(k)
-	g, c, peer := pair(t, Config{Kernel: k}, newEar(t))
-	g.on(c.Loop(), func() {
-		_ = c.Write([]byte("queued"))
-		if c.CloseWrite() {
-			t.Error("allowed with a queue")
-		}
-		open.Store(true)
-	})
-	receive(t, peer, 6)
-	g.on(c.Loop(), func() {})
-	g.on(c.Loop(), func() {
-		c.Close()
-		if c.CloseWrite() {
-			t.Error("allowed after Close")
-		}
-	})
+// TestCloseWriteWaitsForTheQueue: FIN comes behind what is queued, once, and what is
+// written after the call is refused.
+func TestCloseWriteWaitsForTheQueue(t *testing.T) {
+	for name, then := range map[string]func(*Conn){"and goes on": func(*Conn) {}, "and closes": (*Conn).Close} {
+		t.Run(name, func(t *testing.T) {
+			k := bent()
+			open := closedSocket(k)
+			e := newEar(t)
+			got := make(chan string, 4)
+			e.data = func(_ *Conn, b []byte) int { got <- string(b); return len(b) }
+			g, c, peer := pair(t, Config{Kernel: k}, e)
+			g.on(c.Loop(), func() {
+				_ = c.Write([]byte("queued"))
+				c.CloseWrite()
+				c.CloseWrite()
+				if err := c.Write([]byte("late")); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("write after CloseWrite: %v", err)
+				}
+				then(c)
+				open.Store(true)
+			})
+			if b := receiveAll(t, peer); string(b) != "queued" {
+				t.Errorf("received %q", b)
+			}
+			if name == "and goes on" {
+				send(t, peer, []byte("an answer"))
+				if s := await(t, "Data", got); s != "an answer" {
+					t.Errorf("received %q", s)
+				}
+			}
+			_ = peer.Close()
+			if err := await(t, "Closed", e.ended); err != nil {
+				t.Errorf("closed with %v", err)
+			}
+		})
+	}
 }
 
 func TestAbortResets(t *testing.T) {
@@ -401,7 +416,8 @@ func TestCallsAfterTheEndDoNothing(t *testing.T) {
 		c.Arm(c.Loop().Now())
 		c.Disarm()
 		c.SetOptions(Options{})
-		if c.CloseWrite() || c.Pending() != 0 || c.Kept() != 0 || !c.Peer().IsValid() {
+		c.CloseWrite()
+		if c.Pending() != 0 || c.Kept() != 0 || !c.Peer().IsValid() {
 			t.Errorf("pending %d, kept %d, peer %v", c.Pending(), c.Kept(), c.Peer())
 		}
 	})

@@ -15,7 +15,8 @@ import (
 //	SendFile         the same for a part of a file, see sendfile.go
 //	push             what the socket refused, copied to the queue
 //	flush            on the next writable event, until it refuses again
-//	drained          Handler.Writable, or the FIN of a connection that is closing
+//	drained          Handler.Writable, or the FIN of a connection that is closing,
+//	                 wholly or this way only
 
 const (
 	// segmentSize is how much small writes are gathered in one buffer of the
@@ -34,6 +35,7 @@ type queue struct {
 	size  int   // bytes still to send, without those of files
 	files int64 // bytes of files still to send
 	left  int64 // of both, and of what the kernel holds, when the stall clock last looked
+	fin   bool  // CloseWrite was called: FIN follows
 }
 
 // segment is bytes or a part of a file.
@@ -142,7 +144,7 @@ func (c *Conn) limits() *WriteLimits {
 }
 
 func (c *Conn) admit(n int) error {
-	if c.state != stateOpen {
+	if c.state != stateOpen || c.out != nil && c.out.fin {
 		return net.ErrClosed
 	}
 	if !c.Fits(n) {
@@ -216,6 +218,9 @@ func (l *Loop) flush(c *Conn) {
 	if len(q.segs) == 0 && c.out == q {
 		c.out = nil
 		c.rewatch()
+		if q.fin && c.state == stateOpen {
+			c.sendFIN()
+		}
 	}
 	c.drained()
 }
