@@ -68,10 +68,11 @@ const (
 	HTTPBodyCompletion Reason = 14
 	// HTTPWriteable follows Session.RequestWriteable. Errors as for HTTP.
 	HTTPWriteable Reason = 16
-	// HTTPFileCompletion says that a file, or the ranges of it that were asked for, has
-	// been given to the kernel: by a mount of Files, or for Session.ServeFile. HEAD, 304
-	// and errors have none. The response has ended: ErrClose closes, another error is
-	// logged and does, too.
+	// HTTPFileCompletion says that a file, the ranges of it that were asked for, or the
+	// listing of a folder has been sent: by a mount of Files, or for Session.ServeFile. The
+	// kernel has all of a long file then; a short one, and what goes over TLS, may be
+	// Buffered still. HEAD, 304 and errors have none. The response has ended: ErrClose
+	// closes, another error is logged and does, too.
 	HTTPFileCompletion Reason = 15
 	// ClosedHTTP says that a connection that has had a request is gone.
 	// Session.Err may tell why. The error is ignored.
@@ -205,7 +206,8 @@ const (
 	// absolute; Session.Response has the answer. An error refuses to follow and fails the
 	// connection, nil is followed by Connecting.
 	ClientHTTPRedirect Reason = 104
-	// EstablishedClientHTTP is the head of the response, whatever its status;
+	// EstablishedClientHTTP is the head of the response, whatever its status, and not of an
+	// interim one (1xx), of which the program does not hear;
 	// Session.Response has it from here on until the session's end. It follows
 	// ClientFilterPreEstablish, whose error is ClientConnectionError. From here on the
 	// end is ClosedClientHTTP.
