@@ -209,9 +209,10 @@ func TestHijackedHalfClose(t *testing.T) {
 // TestHijackedHalfCloseWaits: FIN goes behind all that was written, however long the
 // client takes for it within Limits.StallTimeout, and nothing is lost.
 func TestHijackedHalfCloseWaits(t *testing.T) {
+	const stall = 3 * time.Second / 2
 	var written atomic.Int64
 	shut := make(chan struct{})
-	v := hijacking(t, engine.Limits{}, func(c net.Conn, _ *bufio.ReadWriter) {
+	v := hijacking(t, engine.Limits{StallTimeout: stall}, func(c net.Conn, _ *bufio.ReadWriter) {
 		var writer sync.WaitGroup
 		writer.Go(func() {
 			for {
@@ -223,6 +224,8 @@ func TestHijackedHalfCloseWaits(t *testing.T) {
 			}
 		})
 		standsStill(t, "the writes", &written)
+		still := time.Now()
+		eventually(t, "the client has been looked at", func() bool { return time.Since(still) > stall })
 		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Error(err)
 		}
