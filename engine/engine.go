@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type Engine struct {
 
 	workers     *workers.Pool // for the program's work, which may block for long
 	fileWorkers *workers.Pool // for files, which must not wait for that
+	compressors *workers.Pool // for compressing files, which leaves the loops a processor
 
 	broker     Broker
 	audiences  *audiences
@@ -109,6 +111,8 @@ func New(cfg Config) (*Engine, error) {
 	e.steps = handshakes.NewPool(e.limits.TLSHandshakeSteps)
 	e.workers = workers.New(e.limits.Workers, e.limits.WorkQueue)
 	e.fileWorkers = workers.New(e.limits.FileWorkers, e.limits.WorkQueue)
+	processors := max(runtime.GOMAXPROCS(0)-1, 1)
+	e.compressors = workers.New(processors, compressQueue*processors)
 	return e, nil
 }
 
@@ -254,7 +258,7 @@ var ErrWork = errors.New("engine: not every worker had ended when time was up")
 func (e *Engine) endWork() error {
 	ctx, cancel := e.time()
 	defer cancel()
-	for _, p := range []*workers.Pool{e.workers, e.fileWorkers} {
+	for _, p := range []*workers.Pool{e.workers, e.fileWorkers, e.compressors} {
 		if p.Wait(ctx) != nil {
 			return ErrWork
 		}

@@ -66,7 +66,8 @@ type FileOptions struct {
 	// negative is never. It is done once and kept with what else is in memory.
 	CompressFrom int
 	// CompressTo is the size up to which: compressing needs that much memory. What is longer
-	// is better compressed beforehand. Default 8 MiB.
+	// is better compressed beforehand. GOMAXPROCS less one are compressed at once, and one
+	// at least; when many wait for that, others get theirs as they are. Default 8 MiB.
 	CompressTo int
 
 	// OpenFiles is how many files stay open, or in memory, while nobody asks for them. Each
@@ -123,6 +124,8 @@ type fileMount struct {
 	prefix string // the mount point, without a slash at its end
 	opt    FileOptions
 	cache  fileCache
+
+	flights flights
 }
 
 func (m *fileMount) check() error {

@@ -67,14 +67,20 @@ func (t *transfer) make(nth int) {
 		return
 	}
 	t.h.flags |= httpHeld
-	t.off(func() { t.made, t.err = t.m.compress(t.r, nth) }, func() {
-		if t.err != nil {
-			t.fail(statusOfFile(t.err), t.err)
-			return
-		}
-		t.rep = t.made
-		t.answer(false)
-	})
+	m, r := t.m, t.r
+	if !t.join(t.s.l.e.compressors, flightKey{of: r, nth: nth}, func() landing { return m.compress(r, nth) }, t.compressed) {
+		t.answer(false) // better long than not at all
+	}
+}
+
+// compressed goes on with what was made.
+func (t *transfer) compressed() {
+	if t.err != nil {
+		t.fail(statusOfFile(t.err), t.err)
+		return
+	}
+	t.rep = t.made
+	t.answer(false)
 }
 
 // reads tells GET and HEAD, for which 304 is and no other method.

@@ -1,9 +1,14 @@
 package engine_test
 
 import (
+	"compress/gzip"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -11,24 +16,32 @@ import (
 	"github.com/penstock-go/penstock/engine"
 )
 
-// stuckFS has files that are read when the gate is open, one by one.
+// stuckFS has files that are read when the gate is open, and counts.
 type stuckFS struct {
 	fs.FS
 	gate, reached chan struct{}
+	door          chan struct{} // in front of Open, unless nil
+	opens, read   atomic.Int64
 }
 
 // newStuckFS is what it is with one file of 1 MiB, "stuck.bin".
 func newStuckFS() *stuckFS {
-	return &stuckFS{fstest.MapFS{"stuck.bin": {Data: make([]byte, 1<<20), ModTime: siteTime}}, make(chan struct{}), make(chan struct{}, 100)}
+	return &stuckFS{FS: fstest.MapFS{"stuck.bin": {Data: make([]byte, 1<<20), ModTime: siteTime}}, gate: make(chan struct{}), reached: make(chan struct{}, 1000)}
 }
 
 func (s *stuckFS) Open(name string) (fs.File, error) {
+	if s.door != nil {
+		<-s.door
+	}
 	f, err := s.FS.Open(name)
 	if err != nil {
 		return nil, err
 	}
+	s.opens.Add(1)
 	return stuckFile{f, s}, nil
 }
+
+func (s *stuckFS) Stat(name string) (fs.FileInfo, error) { return fs.Stat(s.FS, name) }
 
 type stuckFile struct {
 	fs.File
@@ -38,7 +51,9 @@ type stuckFile struct {
 func (f stuckFile) ReadAt(b []byte, off int64) (int, error) {
 	f.of.reached <- struct{}{}
 	<-f.of.gate
-	return f.File.(io.ReaderAt).ReadAt(b, off)
+	n, err := f.File.(io.ReaderAt).ReadAt(b, off)
+	f.of.read.Add(int64(n))
+	return n, err
 }
 
 // withLimits serves mounts within limits.
@@ -96,4 +111,66 @@ func TestFilesWithoutAWorker(t *testing.T) {
 	first.want(200, string(make([]byte, 1<<20)))
 	second.want(404, "Not Found\n")
 	p.send(get("/files/large.bin")).want(200, data)
+}
+
+// TestFilesAreOpenedOnceForMany: those who ask for a file while it is being opened, or
+// compressed, wait for that.
+func TestFilesAreOpenedOnceForMany(t *testing.T) {
+	stuck := newStuckFS()
+	text := prose(300_000)
+	stuck.door = stuck.gate
+	stuck.FS = fstest.MapFS{"f.txt": {Data: []byte(text), ModTime: siteTime}}
+	v := withLimits(t, quick, engine.Files("/", stuck))
+	var peers []*peer
+	for range 10 {
+		peers = append(peers, v.dial(t).send("GET /f.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n"))
+	}
+	eventually(t, "all have asked", func() bool { return v.Stats().Requests == 10 })
+	close(stuck.gate)
+	for _, p := range peers {
+		r, body := p.response("GET")
+		in, err := gzip.NewReader(strings.NewReader(body))
+		if err != nil {
+			t.Fatalf("%s: %v", r.Status, err)
+		}
+		if plain, err := io.ReadAll(in); err != nil || string(plain) != text {
+			t.Errorf("%s, %d bytes, %v", r.Status, len(plain), err)
+		}
+	}
+	if n := stuck.read.Load(); n != int64(len(text)) {
+		t.Errorf("%d bytes were read of %d", n, len(text))
+	}
+	if n := stuck.opens.Load(); n != 1 {
+		t.Errorf("it was opened %d times", n)
+	}
+}
+
+// TestCompressingIsBounded: it leaves the loops a processor, and files their workers.
+func TestCompressingIsBounded(t *testing.T) {
+	stuck := newStuckFS()
+	files := stuck.FS.(fstest.MapFS)
+	most := max(runtime.GOMAXPROCS(0)-1, 1)
+	for i := range most + 5 {
+		files[fmt.Sprint(i, ".txt")] = &fstest.MapFile{Data: []byte(prose(100_000)), ModTime: siteTime}
+	}
+	v := withLimits(t, quick, engine.Files("/", stuck))
+	var peers []*peer
+	for i := range most + 5 {
+		peers = append(peers, v.dial(t).send(fmt.Sprintf("GET /%d.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n", i)))
+	}
+	for range most {
+		<-stuck.reached
+	}
+	eventually(t, "all are open", func() bool { return stuck.opens.Load() == int64(most+5) })
+	last := v.dial(t).send(get("/stuck.bin"))
+	<-stuck.reached // behind all else that workers of files were given
+	if n := len(stuck.reached); n != 0 {
+		t.Errorf("%d more are compressed than %d", n, most)
+	}
+	close(stuck.gate)
+	for _, p := range append(peers, last) {
+		if r, _ := p.response("GET"); r.StatusCode != 200 {
+			t.Error(r.Status)
+		}
+	}
 }

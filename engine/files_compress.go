@@ -11,13 +11,20 @@ import (
 	"github.com/penstock-go/penstock/reactor"
 )
 
-// compress makes a representation of r in the nth way. It runs on a worker, and may run
-// for the same file on another at the same time: the first result is taken.
-func (m *fileMount) compress(r *resource, nth int) (*representation, error) {
+// compressQueue is how many files wait for each processor that compresses: about a second,
+// for text of usual length.
+const compressQueue = 16
+
+// compress makes a representation of r in the nth way, unless a flight before this one
+// has. It runs on a worker.
+func (m *fileMount) compress(r *resource, nth int) landing {
+	if p := r.made[nth].Load(); p != nil {
+		return landing{rep: p}
+	}
 	plain := r.reps[len(r.reps)-1]
 	src, done, err := m.source(plain)
 	if err != nil {
-		return nil, err
+		return landing{err: err}
 	}
 	defer done()
 	var out bytes.Buffer
@@ -26,7 +33,7 @@ func (m *fileMount) compress(r *resource, nth int) (*representation, error) {
 		err = reactor.ErrFileShort
 	}
 	if err != nil {
-		return nil, err
+		return landing{err: err}
 	}
 	p := &representation{coding: makings[nth], size: int64(out.Len()), data: bytes.Clone(out.Bytes()), fd: -1, made: true}
 	p.v = plain.v
@@ -39,13 +46,11 @@ func (m *fileMount) compress(r *resource, nth int) (*representation, error) {
 	} else {
 		m.spell(r, p)
 	}
-	if !r.made[nth].CompareAndSwap(nil, p) {
-		return r.made[nth].Load(), nil
-	}
+	r.made[nth].Store(p)
 	if p != plain {
 		m.cache.grown(r, len(p.data))
 	}
-	return p, nil
+	return landing{rep: p}
 }
 
 // compressors are those of makings. What they compress with is used again: it is long.

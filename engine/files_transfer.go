@@ -16,7 +16,7 @@ import (
 // fields that say so.
 
 // transfer answers one request with a file. It is the request's answering, the job of
-// the worker and the letter it comes back with.
+// a worker and the letter that this or a flight comes back with.
 type transfer struct {
 	m       *fileMount
 	h       *httpRole // nil once the request is over; only the loop looks at it
@@ -31,8 +31,8 @@ type transfer struct {
 	work func()          // what the worker is to do
 	then func()          // what comes of it, on the loop
 	err  error           // the worker's
-	got  *resource       // open's
-	made *representation // compress's
+	got  *resource       // of opening, held
+	made *representation // of compress
 	page string          // listing's
 
 	sending
@@ -52,6 +52,11 @@ func (t *transfer) Run() {
 	if err := t.s.l.e.safely(t.work); err != nil {
 		t.err = err
 	}
+	t.comeBack()
+}
+
+// comeBack is the worker's last act.
+func (t *transfer) comeBack() {
 	if t.s.l.r.Post(t) != nil { // the loop has ended, and the request with it
 		t.discard()
 	}
@@ -75,23 +80,27 @@ func (t *transfer) idle() bool { return t.then == nil }
 // open finds out what there is, or answers 503 if the workers are busy beyond measure.
 func (t *transfer) open() {
 	t.h.flags |= httpHeld
-	t.work, t.then, t.err = t.opening, t.opened, nil
-	if !t.s.l.e.fileWorkers.Begin(t) {
-		t.work, t.then = nil, nil
+	key := flightKey{path: t.want.key()}
+	if t.m.opt.Recheck <= 0 { // others may have looked before the last change
+		key.alone = t
+	}
+	m, want, was := t.m, t.want, t.was
+	if !t.join(t.s.l.e.fileWorkers, key, func() landing { return m.opening(want, was) }, t.opened) {
 		t.fail(503, nil)
 	}
 }
 
 // opening is the worker's part.
-func (t *transfer) opening() {
-	if t.got, t.err = t.m.find(t.want, t.was); t.err != nil || t.got.plan.status != 404 || !t.m.opt.Fallback || !t.want.page() {
-		return
+func (m *fileMount) opening(want filePath, was *resource) (o landing) {
+	if o.r, o.err = m.find(want, was); o.err != nil || o.r.plan.status != 404 || !m.opt.Fallback || !want.page() {
+		return o
 	}
 	root := filePath{name: ".", slash: true}
-	was := t.m.cache.get(root.key())
-	t.got.release()
-	t.got, t.err = t.m.find(root, was)
+	was = m.cache.get(root.key())
+	o.r.release()
+	o.r, o.err = m.find(root, was)
 	was.release()
+	return o
 }
 
 // find is what there is for w, held: was if it is that still, or opened.
