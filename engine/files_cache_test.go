@@ -202,3 +202,54 @@ func TestTagsOfFreshFiles(t *testing.T) {
 		t.Error("what had not changed was opened again")
 	}
 }
+
+// lateFS is looked at before its file is written, and opened behind that.
+type lateFS struct{ before, behind fstest.MapFS }
+
+func (l lateFS) Stat(name string) (fs.FileInfo, error) { return l.before.Stat(name) }
+
+func (l lateFS) Open(name string) (fs.File, error) { return l.behind.Open(name) }
+
+// TestTagsAreOfWhatIsOpen: a file that was written between the look and the opening is a
+// fresh one, whatever the look said.
+func TestTagsAreOfWhatIsOpen(t *testing.T) {
+	old := fstest.MapFS{"f.txt": {Data: []byte("one"), ModTime: time.Now().Add(-time.Hour)}}
+	m := (&fileMount{fsys: lateFS{old, fstest.MapFS{"f.txt": {Data: []byte("two"), ModTime: time.Now()}}}}).use(&Mount{}).(*fileMount)
+	r, err := m.find(filePath{name: "f.txt"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tag := r.reps[0].v.ETag; !strings.HasPrefix(tag, `W/"`) || string(r.reps[0].data) != "two" {
+		t.Errorf("%s for %q, which was just written", tag, r.reps[0].data)
+	}
+}
+
+// restless is a file whose time changes while it is read.
+type restless struct {
+	fs.File
+	*fstest.MapFile
+}
+
+func (r restless) Read(b []byte) (int, error) {
+	r.MapFile.ModTime = r.MapFile.ModTime.Add(time.Second)
+	return r.File.Read(b)
+}
+
+type restlessFS struct{ fstest.MapFS }
+
+func (r restlessFS) Open(name string) (fs.File, error) {
+	f, err := r.MapFS.Open(name)
+	return restless{f, r.MapFS[name]}, err
+}
+
+// TestFilesThatChangeWhileTheyAreReadAreNotKept: the tag would be another version's.
+func TestFilesThatChangeWhileTheyAreReadAreNotKept(t *testing.T) {
+	m := (&fileMount{fsys: restlessFS{fstest.MapFS{"f.txt": {Data: []byte("one"), ModTime: time.Now().Add(-time.Hour)}}}}).use(&Mount{}).(*fileMount)
+	r, err := m.find(filePath{name: "f.txt"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.reps[0].data != nil {
+		t.Errorf("%q is kept", r.reps[0].data)
+	}
+}

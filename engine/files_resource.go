@@ -204,8 +204,9 @@ func (m *fileMount) openFile(f seen) (*representation, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	rep := &representation{coding: f.coding, size: info.Size(), ready: file, fd: -1, again: f.name}
-	rep.v.Modified, rep.v.Settled = info.ModTime(), f.settled
+	f = seenAs(f.name, f.coding, info) // it may have changed since the look
+	rep := &representation{coding: f.coding, size: f.size, ready: file, fd: -1, again: f.name}
+	rep.v.Modified, rep.v.Settled = f.modified, f.settled
 	rep.at, _ = file.(io.ReaderAt)
 	_, rep.seeks = file.(io.Seeker)
 	if f, ok := file.(*os.File); ok { // not what has one in it and may read otherwise
@@ -230,6 +231,9 @@ func (p *representation) load() {
 	b := make([]byte, p.size+1)
 	n, err := io.ReadFull(io.NewSectionReader(p.reader(), 0, p.size+1), b)
 	if err != io.ErrUnexpectedEOF && err != io.EOF || int64(n) != p.size {
+		return
+	}
+	if info, err := p.ready.Stat(); err != nil || !info.ModTime().Equal(p.v.Modified) {
 		return
 	}
 	p.data = b[:n:n]
