@@ -77,8 +77,8 @@ type FileOptions struct {
 	// Memory is how many bytes of files, small ones and compressed ones, stay in memory.
 	// Default 32 MiB; negative is none.
 	Memory int64
-	// Recheck is how long what is known about a file is good without a look at it. Default
-	// one second; negative is none at all.
+	// Recheck is how long what is known about a file is good without a look at it, and that
+	// there is none. Default one second; negative is none at all.
 	Recheck time.Duration
 }
 
@@ -123,7 +123,8 @@ type fileMount struct {
 	fsys   fs.FS
 	prefix string // the mount point, without a slash at its end
 	opt    FileOptions
-	cache  fileCache
+	cache  fileCache // of what is there
+	absent fileCache // of what is not, which whoever asks at random cannot drive that out by
 
 	flights flights
 }
@@ -139,11 +140,17 @@ func (m *fileMount) check() error {
 func (m *fileMount) use(of *Mount) service {
 	u := &fileMount{fsys: m.fsys, prefix: of.path, opt: of.Files.withDefaults()}
 	u.cache.init(u.opt.OpenFiles, u.opt.Memory)
+	if u.opt.Recheck > 0 {
+		u.absent.init(absentMost, absentBytes)
+	}
 	return u
 }
 
 // close gives back what is open.
-func (m *fileMount) close() { m.cache.close() }
+func (m *fileMount) close() {
+	m.cache.close()
+	m.absent.close()
+}
 
 func (m *fileMount) upgrades() bool { return false }
 
@@ -167,7 +174,8 @@ func (m *fileMount) serve(h *httpRole, s *session, path []byte) answering {
 		return nil
 	}
 	t := &transfer{m: m, h: h, s: s, want: want}
-	if r := m.cache.get(want.key()); r != nil && r.fresh(s.l.r.Now(), m.opt.Recheck) {
+	r, fresh := m.known(want, s.l.r.Now())
+	if fresh {
 		t.found(r)
 	} else {
 		t.was = r
@@ -177,6 +185,33 @@ func (m *fileMount) serve(h *httpRole, s *session, path []byte) answering {
 		return nil
 	}
 	return t
+}
+
+// known is what is kept for w, held, and whether that is good without a look at it.
+func (m *fileMount) known(w filePath, now int64) (r *resource, fresh bool) {
+	if r = m.cache.get(w.key()); r != nil {
+		return r, r.fresh(now, m.opt.Recheck)
+	}
+	if r = m.absent.get(w.key()); r == nil {
+		return nil, false
+	}
+	fresh = r.fresh(now, m.opt.Recheck)
+	if fresh && !m.fallsBack(w, r.plan) {
+		return r, true
+	}
+	r.release()
+	if fresh {
+		if r, fresh = m.known(rootPath, now); fresh {
+			return r, true
+		}
+		r.release()
+	}
+	return nil, false
+}
+
+// fallsBack tells whether the root's index stands for w.
+func (m *fileMount) fallsBack(w filePath, p plan) bool {
+	return m.opt.Fallback && p.status == 404 && w.page() && w != rootPath
 }
 
 const fileMethods = "GET, HEAD, OPTIONS"

@@ -6,11 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/engine"
@@ -22,6 +25,7 @@ type stuckFS struct {
 	gate, reached chan struct{}
 	door          chan struct{} // in front of Open, unless nil
 	opens, read   atomic.Int64
+	looks         atomic.Int64
 }
 
 // newStuckFS is what it is with one file of 1 MiB, "stuck.bin".
@@ -41,7 +45,10 @@ func (s *stuckFS) Open(name string) (fs.File, error) {
 	return stuckFile{f, s}, nil
 }
 
-func (s *stuckFS) Stat(name string) (fs.FileInfo, error) { return fs.Stat(s.FS, name) }
+func (s *stuckFS) Stat(name string) (fs.FileInfo, error) {
+	s.looks.Add(1)
+	return fs.Stat(s.FS, name)
+}
 
 type stuckFile struct {
 	fs.File
@@ -172,5 +179,49 @@ func TestCompressingIsBounded(t *testing.T) {
 		if r, _ := p.response("GET"); r.StatusCode != 200 {
 			t.Error(r.Status)
 		}
+	}
+}
+
+// TestWhatIsNotThereIsKnown: within Recheck nobody looks again, be it a file that is
+// missing, a folder without its slash or a page that the index stands for; behind it one
+// looks, and a file that is there then is served.
+func TestWhatIsNotThereIsKnown(t *testing.T) {
+	dir := site(t, map[string]string{"index.html": "home", "folder/index.html": "folder"})
+	for name, recheck := range map[string]time.Duration{"for long": time.Hour, "not for long": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			stuck := newStuckFS()
+			stuck.FS = os.DirFS(dir)
+			close(stuck.gate)
+			m := engine.Files("/", stuck)
+			m.Files.Fallback, m.Files.Recheck = true, recheck
+			p := withLimits(t, quick, m).dial(t)
+			ask := func() {
+				for path, want := range map[string]int{"/missing.js": 404, "/folder": 301, "/some/page": 200} {
+					if r, body := p.ask("GET", path); r.StatusCode != want || want == 200 && body != "home" {
+						t.Errorf("%s: %s, %q", path, r.Status, body)
+					}
+				}
+			}
+			ask()
+			looks := stuck.looks.Load()
+			for range 5 {
+				ask()
+			}
+			if n := stuck.looks.Load(); recheck == time.Hour && n != looks {
+				t.Errorf("%d looks more", n-looks)
+			}
+			if recheck == time.Hour {
+				return
+			}
+			later := filepath.Join(dir, "missing.js")
+			if err := os.WriteFile(later, []byte("js"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the file is seen", func() bool { r, _ := p.ask("GET", "/missing.js"); return r.StatusCode == 200 })
+			if err := os.Remove(later); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "its end is seen", func() bool { r, _ := p.ask("GET", "/missing.js"); return r.StatusCode == 404 })
+		})
 	}
 }

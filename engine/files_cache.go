@@ -14,6 +14,10 @@ type fileCache struct {
 	closed bool
 }
 
+// absentMost and absentBytes, of their names, are how many paths without a file a mount
+// knows.
+const absentMost, absentBytes = 1024, 64 << 10
+
 func (c *fileCache) init(most int, memory int64) {
 	c.by = make(map[string]*resource)
 	c.ring.newer, c.ring.older = &c.ring, &c.ring
@@ -57,6 +61,13 @@ func (c *fileCache) forget(r *resource) {
 	if c.by[r.key] == r {
 		c.drop(r)
 	}
+}
+
+// remove drops what is kept for key.
+func (c *fileCache) remove(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(c.by[key])
 }
 
 // grown counts n more bytes of r.

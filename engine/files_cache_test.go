@@ -186,7 +186,7 @@ func TestTagsOfFreshFiles(t *testing.T) {
 	fsys := fstest.MapFS{"f.txt": {Data: []byte("one"), ModTime: time.Now()}}
 	m := (&fileMount{fsys: fsys}).use(&Mount{}).(*fileMount)
 	tag := func(was *resource) (*resource, string) {
-		r, err := m.find(filePath{name: "f.txt"}, was)
+		r, err := m.find(filePath{name: "f.txt"}, was, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func (l lateFS) Open(name string) (fs.File, error) { return l.behind.Open(name) 
 func TestTagsAreOfWhatIsOpen(t *testing.T) {
 	old := fstest.MapFS{"f.txt": {Data: []byte("one"), ModTime: time.Now().Add(-time.Hour)}}
 	m := (&fileMount{fsys: lateFS{old, fstest.MapFS{"f.txt": {Data: []byte("two"), ModTime: time.Now()}}}}).use(&Mount{}).(*fileMount)
-	r, err := m.find(filePath{name: "f.txt"}, nil)
+	r, err := m.find(filePath{name: "f.txt"}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,11 +245,35 @@ func (r restlessFS) Open(name string) (fs.File, error) {
 // TestFilesThatChangeWhileTheyAreReadAreNotKept: the tag would be another version's.
 func TestFilesThatChangeWhileTheyAreReadAreNotKept(t *testing.T) {
 	m := (&fileMount{fsys: restlessFS{fstest.MapFS{"f.txt": {Data: []byte("one"), ModTime: time.Now().Add(-time.Hour)}}}}).use(&Mount{}).(*fileMount)
-	r, err := m.find(filePath{name: "f.txt"}, nil)
+	r, err := m.find(filePath{name: "f.txt"}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.reps[0].data != nil {
 		t.Errorf("%q is kept", r.reps[0].data)
+	}
+}
+
+// TestPathsWithoutAFileAreBounded: whoever tries all paths there are drives out no file.
+func TestPathsWithoutAFileAreBounded(t *testing.T) {
+	m := (&fileMount{fsys: fstest.MapFS{"f.txt": {Data: []byte("one")}}}).use(&Mount{}).(*fileMount)
+	for i := range 3 * absentMost {
+		w := filePath{name: fmt.Sprint("none", i)}
+		if i == 0 {
+			w.name = "f.txt"
+		} else if i%2 == 0 {
+			w.name += strings.Repeat("x", 100)
+		}
+		r, err := m.find(w, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.release()
+	}
+	if _, fresh := m.known(filePath{name: "f.txt"}, 0); !fresh {
+		t.Error("the file is not kept")
+	}
+	if n := len(m.absent.by); n > absentMost || n < absentMost/4 || m.absent.bytes > absentBytes {
+		t.Errorf("%d paths and %d bytes are kept", n, m.absent.bytes)
 	}
 }

@@ -16,6 +16,9 @@ type filePath struct {
 	slash bool
 }
 
+// rootPath is where FileOptions.Fallback leads.
+var rootPath = filePath{name: ".", slash: true}
+
 // pathOfFile reads the path behind a mount point. A status that is not 0 answers it: 400
 // for what is no path, 404 for one that no file of a mount has. Escapes are decoded once,
 // and an escaped slash or any backslash is refused rather than taken for either thing

@@ -84,45 +84,58 @@ func (t *transfer) open() {
 	if t.m.opt.Recheck <= 0 { // others may have looked before the last change
 		key.alone = t
 	}
-	m, want, was := t.m, t.want, t.was
-	if !t.join(t.s.l.e.fileWorkers, key, func() landing { return m.opening(want, was) }, t.opened) {
+	m, want, was, now := t.m, t.want, t.was, t.s.l.r.Now()
+	if !t.join(t.s.l.e.fileWorkers, key, func() landing { return m.opening(want, was, now) }, t.opened) {
 		t.fail(503, nil)
 	}
 }
 
 // opening is the worker's part.
-func (m *fileMount) opening(want filePath, was *resource) (o landing) {
-	if o.r, o.err = m.find(want, was); o.err != nil || o.r.plan.status != 404 || !m.opt.Fallback || !want.page() {
+func (m *fileMount) opening(want filePath, was *resource, now int64) (o landing) {
+	if o.r, o.err = m.find(want, was, now); o.err != nil || !m.fallsBack(want, o.r.plan) {
 		return o
 	}
-	root := filePath{name: ".", slash: true}
-	was = m.cache.get(root.key())
 	o.r.release()
-	o.r, o.err = m.find(root, was)
+	was = m.cache.get(rootPath.key())
+	o.r, o.err = m.find(rootPath, was, now)
 	was.release()
 	return o
 }
 
-// find is what there is for w, held: was if it is that still, or opened.
-func (m *fileMount) find(w filePath, was *resource) (*resource, error) {
+// find is what there is for w, held: was if it is that still, or opened. What is known of
+// it is from now, or later.
+func (m *fileMount) find(w filePath, was *resource, now int64) (*resource, error) {
 	p := m.look(w)
 	switch {
 	case was != nil && was.plan.equal(p):
+		was.checked.Store(now)
 		return was.hold(), nil
 	case len(p.files) == 0:
 		if was != nil {
 			m.cache.forget(was)
 		}
-		r := &resource{plan: p}
-		r.refs.Store(1)
-		return r, nil
+		return m.findNothing(w, p, now), nil
 	}
 	r, err := m.openPlan(w.key(), p)
 	if err != nil {
 		return nil, err
 	}
+	r.checked.Store(now)
+	m.absent.remove(r.key)
 	m.cache.put(r)
 	return r, nil
+}
+
+// findNothing is a resource without files, which is kept if it may last.
+func (m *fileMount) findNothing(w filePath, p plan, now int64) *resource {
+	r := &resource{key: w.key(), plan: p, bytes: int64(len(w.key()))}
+	r.refs.Store(1)
+	r.checked.Store(now)
+	switch p.status {
+	case 301, 403, 404:
+		m.absent.put(r)
+	}
+	return r
 }
 
 // opened goes on with what there is.
@@ -135,7 +148,6 @@ func (t *transfer) opened() {
 		t.fail(statusOfFile(t.err), t.err)
 		return
 	}
-	r.checked.Store(t.s.l.r.Now())
 	t.found(r)
 }
 

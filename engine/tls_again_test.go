@@ -60,7 +60,7 @@ var again = []func(*testing.T){
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
 	TestFilesAreClosed, TestDownloadsAreDrained, TestStalledDownloads, TestFilesWithoutAWorker, TestBrokenFiles, TestCompletionMayEnd, TestFilesForMany,
 	TestSlowDownloads, TestFilesInTheAccessLog,
-	TestFilesBesideBusyHandlers, TestFilesAreOpenedOnceForMany, TestCompressingIsBounded,
+	TestFilesBesideBusyHandlers, TestFilesAreOpenedOnceForMany, TestCompressingIsBounded, TestWhatIsNotThereIsKnown,
 	TestHandlerContract,
 	TestBasicAuth, TestBasicAuthIsTheMounts, TestBasicAuthByCallback, TestBasicAuthFunctionThatPanics, TestBasicAuthOfUpgrades, TestBasicAuthAndBodies, TestBasicAuthOfServices,
 	TestRedirectMounts, TestRedirectsStayOnTheirHost, TestMountOptions, TestBodyLimitOfAMount,
