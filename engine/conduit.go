@@ -20,13 +20,19 @@ import (
 // much costs one letter, and a letter costs no memory.
 
 const (
-	// inMost is from which length on of what waits for the worker reading pauses.
-	// It is as much of an unread body as net/http takes off a client that sends
-	// all of it before it reads the answer.
+	// inMost is how much waits for the worker at most: reading pauses there, and what
+	// has been read already stays where it is, with the reactor. It is as much of an
+	// unread body as net/http takes off a client that sends all of it before it reads
+	// the answer.
 	inMost = 256 << 10
 
 	// inLow is where reading goes on.
 	inLow = inMost / 4
+
+	// inFirst takes inMost's place until the worker reads for the first time. It may not
+	// have begun: a great many requests may wait for a worker, each with a body. Most
+	// bodies are shorter, so that neither pausing nor going on costs them anything.
+	inFirst = inLow
 
 	// outMost is how much waits for the loop. The worker fills it while the loop
 	// sends what was there before.
@@ -64,7 +70,9 @@ type conduit struct {
 
 	in     stream
 	inErr  error // behind it, once no more comes
-	paused bool  // in is long, and the session does not read
+	wasted int   // what came for nobody
+	paused bool  // in is long, or enough was wasted, and the session does not read
+	begun  bool  // the worker has read, or tried to
 	deaf   bool  // nobody reads any more
 
 	out    *bufpool.Buffer // nil while there is nothing
@@ -114,21 +122,40 @@ func (c *conduit) wake() {
 	c.canWrite.Broadcast()
 }
 
-// bring is the loop's: p, which is lent, waits for the worker. It tells whether the
-// session should pause.
-func (c *conduit) bring(p []byte) (pause bool) {
+// takes is how much there is room for; while the session reads there is some. Bytes that
+// nobody wants take none.
+func (c *conduit) takes() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.space()
+}
+
+func (c *conduit) space() int {
+	switch {
+	case c.deaf:
+		return max(0, drainMost-c.wasted)
+	case c.begun:
+		return max(0, inMost-c.in.size)
+	}
+	return max(0, inFirst-c.in.size)
+}
+
+// bring is the loop's: what there is room for of p, which is lent, waits for the worker.
+// It tells how much that is, and whether the session should pause: there is no more room.
+// A worker that wants nothing any more and goes on for long is no reason to read for
+// ever, so the client is held back then, too.
+func (c *conduit) bring(p []byte) (n int, pause bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n = min(len(p), c.space())
 	if c.deaf {
-		return false
+		c.wasted += n
+	} else {
+		c.in.push(p[:n])
+		c.canRead.Broadcast()
 	}
-	c.in.push(p)
-	c.canRead.Broadcast()
-	if c.in.size < inMost || c.paused {
-		return false
-	}
-	c.paused = true
-	return true
+	c.paused = c.space() == 0
+	return n, c.paused
 }
 
 // end is the loop's: nothing comes behind what is there. The first reason stays.
@@ -139,15 +166,17 @@ func (c *conduit) end(err error) {
 	c.canRead.Broadcast()
 }
 
-// stopReading is the worker's: what has come and what comes is thrown away.
+// stopReading is the worker's: what has come is thrown away, and so is drainMost of what
+// comes.
 func (c *conduit) stopReading(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	already := c.deaf
 	c.deaf = true
 	c.in.drop()
 	c.inErr = err
 	c.canRead.Broadcast()
-	if c.paused {
+	if c.paused && !already { // else enough was wasted
 		c.paused = false
 		c.wants |= wantMore
 		c.post()
@@ -159,6 +188,7 @@ func (c *conduit) read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p = p[:min(len(p), inPiece)] // the loop must not wait long for the mutex
+	c.begun = true
 	for len(p) > 0 {
 		if c.readBy.passed {
 			return 0, os.ErrDeadlineExceeded

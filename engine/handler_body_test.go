@@ -160,6 +160,38 @@ func TestHandlerDoesNotRead(t *testing.T) {
 	q.send(postRoot(strings.Repeat("y", 1<<20))).want(200, "<nil>")
 }
 
+// TestHandlerClosesTheBody: a client whose body was closed cannot send all of it, and
+// what is left when the answer is given costs the connection if it is much.
+func TestHandlerClosesTheBody(t *testing.T) {
+	answer := make(chan struct{})
+	v := serveHandler(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.Body.Close()
+		_ = r.Body.Close()
+		<-answer
+	}), engine.Limits{})
+	const most = 64 << 20 // beyond what the kernel's buffers hold
+	p := v.dial(t).send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", most))
+	sent, piece := 0, make([]byte, 1<<20)
+	_ = p.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	for sent < most {
+		n, err := p.Write(piece)
+		sent += n
+		if err != nil {
+			break
+		}
+	}
+	if sent > most/2 {
+		t.Fatalf("%d bytes were taken for nobody", sent)
+	}
+	q := v.dial(t).send(postRoot(strings.Repeat("x", inMost)))
+	close(answer)
+	if r, _ := p.response("POST"); r.StatusCode != 200 || !r.Close {
+		t.Errorf("%s, close %v", r.Status, r.Close)
+	}
+	q.want(200, "")
+	q.send(postRoot("again")).want(200, "")
+}
+
 // TestHandlerReadDeadline: http.ResponseController's deadline ends a Read that waits, and
 // can be moved.
 func TestHandlerReadDeadline(t *testing.T) {

@@ -158,3 +158,49 @@ func checkHuge(t *testing.T, what string, before int64, conns int, moved int64) 
 		t.Errorf("%s costs %d KiB, more than %d", what, per>>10, hugeMemory>>10)
 	}
 }
+
+// queuedMemory is what the body of a request may cost that waits for a worker: what goes
+// to it before the handler reads, twice because buffers grow by doubling, what came in
+// the same read, and the client's goroutine.
+const queuedMemory = 2*64<<10 + 192<<10
+
+// TestBodiesOfRequestsThatWait: as long as a request has no worker, little of its body is
+// taken, and when it has one, all of it.
+func TestBodiesOfRequestsThatWait(t *testing.T) {
+	const body = 4 << 20
+	var moved atomic.Int64
+	goOn := make(chan struct{})
+	conns := 4 + hugeConns/over(t).stride()/2
+	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-goOn
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err)
+	}), engine.Limits{Workers: 1, WorkQueue: conns})
+	before := memory()
+	peers := make([]*peer, conns)
+	var clients sync.WaitGroup
+	for i := range peers {
+		p := v.dial(t)
+		peers[i] = p
+		clients.Go(func() {
+			_, _ = fmt.Fprintf(p, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", body)
+			piece := make([]byte, 16<<10)
+			for range body / len(piece) {
+				n, _ := p.Write(piece)
+				moved.Add(int64(n))
+			}
+		})
+	}
+	eventually(t, "all have begun", func() bool { return v.Stats().Requests == int64(conns) })
+	standsStill(t, "the bodies", &moved)
+	per := (memory() - before) / int64(conns)
+	t.Logf("%d KiB for each of %d", per>>10, conns)
+	if per > queuedMemory {
+		t.Errorf("a request that waits costs %d KiB, more than %d", per>>10, queuedMemory>>10)
+	}
+	close(goOn)
+	for _, p := range peers {
+		p.want(200, fmt.Sprint(body, nil))
+	}
+	clients.Wait()
+}

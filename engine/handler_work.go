@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/internal/bufpool"
+	"github.com/penstock-go/penstock/internal/invariant"
 )
 
 // A handling is a request in the hands of an http.Handler. It is the answering of the
@@ -183,9 +184,20 @@ func (x *handling) abort(h *httpRole) {
 	h.cutOff(s, errAborted)
 }
 
+// portion is what the handler has room for of b, which comes behind its request's head.
+func (h *httpRole) portion(b []byte) []byte {
+	x, ok := h.work.(*handling)
+	if !ok || !h.wantsBody() {
+		return b
+	}
+	n := x.takes()
+	invariant.Check(n > 0, "engine: the body is read though its handler has no room for it")
+	return b[:min(len(b), n)]
+}
+
 // body implements answering, and so do the methods below.
 func (x *handling) body(h *httpRole, s *session, p []byte) {
-	if x.bring(p) {
+	if _, pause := x.bring(p); pause {
 		s.pause(pauseService)
 	}
 }

@@ -176,10 +176,11 @@ func (r *hijackedRole) act(s *session, w wants) {
 }
 
 func (r *hijackedRole) receive(s *session, b []byte) (int, error) {
-	if r.c.bring(b) {
+	n, pause := r.c.bring(b)
+	if pause {
 		s.pause(pauseService)
 	}
-	return len(b), nil
+	return n, nil
 }
 
 func (r *hijackedRole) eof(s *session) {

@@ -13,7 +13,7 @@ var errBodyTooLong = http1.NewError(413, "the body is too long")
 
 // receiveBody gives the program a piece of the body.
 func (h *httpRole) receiveBody(s *session, b []byte) (int, error) {
-	n, data, done, err := h.body.Next(b)
+	n, data, done, err := h.body.Next(h.portion(b))
 	if err != nil {
 		h.refuse(s, err, 400)
 		return n, nil

@@ -68,7 +68,7 @@ var again = []func(*testing.T){
 	TestHandlerContinue,
 	TestHandlerBodyGoesWrong,
 	TestHandlerBodyOverTheLimit,
-	TestHandlerDoesNotRead,
+	TestHandlerDoesNotRead, TestHandlerClosesTheBody, TestBodiesOfRequestsThatWait,
 	TestHandlerReadDeadline,
 	TestHandlerContext,
 	TestHandlerWritesWait,
