@@ -2,12 +2,24 @@ package engine
 
 import "golang.org/x/sys/unix"
 
-// inMemory tells whether the kernel has what lies at off in memory, so that sending it
-// waits for no disk. Where a file system does not tell, it is taken to be.
-func inMemory(fd int, off int64) bool {
+// probeStep is how far apart the pages are that inMemory asks for. What the kernel has
+// dropped was read in pieces of fetchStep, and goes in such pieces or larger ones.
+const probeStep = 256 << 10
+
+// inMemory tells whether the kernel seems to have the n bytes at off in memory, so that
+// sending them waits for no disk. It asks for some of them: what it misses between those,
+// the loop waits for. Where a file system does not tell, they are taken to be.
+func inMemory(fd int, off, n int64) bool {
 	var b [1]byte
-	_, err := unix.Preadv2(fd, [][]byte{b[:]}, off, unix.RWF_NOWAIT)
-	return err != unix.EAGAIN
+	bufs := [1][]byte{b[:]}
+	for at, last := off, off+n-1; ; at = min(at+probeStep, last) {
+		if _, err := unix.Preadv2(fd, bufs[:], at, unix.RWF_NOWAIT); err == unix.EAGAIN {
+			return false
+		}
+		if at >= last {
+			return true
+		}
+	}
 }
 
 // fetchStep is how much the kernel reads at once as a rule (read_ahead_kb).

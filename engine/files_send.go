@@ -18,7 +18,7 @@ const (
 	fileChunk = 128 << 10
 
 	// fileWindow is how much of a file the reactor is given at once. Before each window the
-	// kernel is asked whether it has it in memory; it reads ahead by itself from there.
+	// kernel is asked whether it has it in memory.
 	fileWindow = 4 << 20
 
 	// pumpBudget is what a transfer from memory sends before other sockets have their turn.
@@ -66,11 +66,11 @@ func (t *transfer) sendFiles() bool {
 			t.pieces = t.pieces[1:]
 			continue
 		}
-		if p.span.Start >= t.warmTo && !inMemory(t.rep.fd, p.span.Start) {
+		t.length = min(p.span.Length, fileWindow)
+		if p.span.Start >= t.warmTo && !inMemory(t.rep.fd, p.span.Start, t.length) {
 			t.off(t.warm, t.warmed)
 			return true
 		}
-		t.length = min(p.span.Length, fileWindow)
 		t.file = reactor.File{FD: t.rep.fd, Offset: p.span.Start, Length: t.length, Sent: t}
 		done, err := s.sendFile(&t.file)
 		switch {
