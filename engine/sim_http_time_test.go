@@ -117,30 +117,37 @@ func TestTimeInWhichNobodyReadsIsNotTheClients(t *testing.T) {
 // its Handle have nobody to answer any more.
 func TestHeldRequestEndsWithItsClient(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
-		var e end
-		var h callbacks.Handle
-		late := "nothing"
-		program := func(s callbacks.Session, why callbacks.Reason, in []byte) error {
-			switch why {
-			case callbacks.HTTP:
-				h = s.Handle()
-				s.Hold()
-				s.SetTimer(time.Minute)
-				return nil
-			case callbacks.Timer:
-				late = "a Timer"
-			}
-			return ending(&e)(s, why, in)
-		}
-		script{program: program, ops: []op{sendNow(getRequest), wait(time.Second), reset(), wait(2 * time.Minute), do(func(*peer) {
-			if err := h.Post(func(callbacks.Session) error { late = "a Post"; return nil }); err == nil {
-				late = "no error"
-			}
-		}), wait(time.Second)}}.play(t, over)
-		if e.why != callbacks.ClosedHTTP || e.err == nil || late != "nothing" {
-			t.Errorf("the program heard %+v, and later %s", e, late)
+		for name, request := range map[string]string{"alone": getRequest, "with half of the next behind it": getRequest + getRequest[:9],
+			"with the next behind it": getRequest + getRequest} {
+			t.Run(name, func(t *testing.T) { heldUntilReset(t, over, request) })
 		}
 	})
+}
+
+func heldUntilReset(t *testing.T, over transport, request string) {
+	var e end
+	var h callbacks.Handle
+	late := "nothing"
+	program := func(s callbacks.Session, why callbacks.Reason, in []byte) error {
+		switch why {
+		case callbacks.HTTP:
+			h = s.Handle()
+			s.Hold()
+			s.SetTimer(time.Minute)
+			return nil
+		case callbacks.Timer:
+			late = "a Timer"
+		}
+		return ending(&e)(s, why, in)
+	}
+	script{program: program, ops: []op{sendNow(request), wait(time.Second), reset(), wait(2 * time.Minute), do(func(*peer) {
+		if err := h.Post(func(callbacks.Session) error { late = "a Post"; return nil }); err == nil {
+			late = "no error"
+		}
+	}), wait(time.Second)}}.play(t, over)
+	if e.why != callbacks.ClosedHTTP || e.err == nil || late != "nothing" {
+		t.Errorf("the program heard %+v, and later %s", e, late)
+	}
 }
 
 // TestTimeInWhichAHandlerThinksIsNotTheClients: who waits for 100, as HTTP lets it, has

@@ -239,7 +239,8 @@ func (c *Conn) Redeliver() {
 func (c *Conn) Paused() bool { return c.flags&flagPaused != 0 }
 
 // rewatch brings the poller in line with what c wants now. A connection whose
-// peer has sent its FIN is readable for ever, so it is not watched for that.
+// peer has sent its FIN is readable for ever, so it is not watched for that. One that
+// neither reads nor has anything to send is still told when its peer has reset it.
 func (c *Conn) rewatch() {
 	var want kernel.Interest
 	switch c.state {
@@ -251,6 +252,9 @@ func (c *Conn) rewatch() {
 		}
 		if c.out != nil {
 			want |= kernel.WatchWrite
+		}
+		if want == 0 {
+			want = kernel.WatchEnd
 		}
 	}
 	if want == c.watch {

@@ -47,18 +47,20 @@ func (k *systemKernel) Connect(to kernel.Target) (int, kernel.Errno) {
 }
 
 func (k *systemKernel) ConnectResult(fd int) kernel.Errno {
+	if e := k.TakeError(fd); e != 0 {
+		return e
+	}
+	// SO_ERROR is zero also while the connection is still under way.
+	_, err := unix.Getpeername(fd)
+	return errnoOf(err)
+}
+
+func (k *systemKernel) TakeError(fd int) kernel.Errno {
 	e, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
 		return errnoOf(err)
 	}
-	if e != 0 {
-		return kernel.Errno(e)
-	}
-	// SO_ERROR is zero also while the connection is still under way.
-	if _, err = unix.Getpeername(fd); err != nil {
-		return errnoOf(err)
-	}
-	return 0
+	return kernel.Errno(e)
 }
 
 func (k *systemKernel) Lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {

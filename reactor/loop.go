@@ -89,6 +89,9 @@ func (l *Loop) Ready(fd int, ev kernel.Event) {
 		if ev&kernel.Readable != 0 {
 			l.read(c)
 		}
+		if ev&kernel.HungUp != 0 {
+			c.hungUp()
+		}
 	}
 	l.settle()
 }

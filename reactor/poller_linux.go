@@ -9,6 +9,11 @@ import (
 // Set maps a change of interest to the calls netpoll has. It has none for
 // "write only" on a watched descriptor and none for "nothing", so those take
 // it out of the epoll set first.
+//
+// WatchEnd is "write only", edge triggered: EPOLLERR and EPOLLHUP come with every
+// mask, but level triggered an EPOLLHUP that nobody can act on would come in every
+// turn. Arriving bytes do not wake who asks for EPOLLOUT, and there is no writing
+// that would make room anew, so that a paused connection costs one event in vain.
 func (w *poller) Set(fd int, from, to kernel.Interest) (int, kernel.Errno) {
 	var err error
 	switch {
@@ -33,7 +38,7 @@ func (w *poller) Set(fd int, from, to kernel.Interest) (int, kernel.Errno) {
 // read(2) or write(2) that follows says which.
 func translate(event netpoll.IOEvent, _ netpoll.IOFlags) kernel.Event {
 	if event&netpoll.ErrEvents != 0 {
-		return kernel.Readable | kernel.Writable
+		return kernel.Readable | kernel.Writable | kernel.HungUp
 	}
 	var ev kernel.Event
 	if event&netpoll.ReadEvents != 0 {

@@ -137,6 +137,8 @@ func (w *poller) add(fd int, to kernel.Interest) error {
 		return w.p.AddWrite(w.attach(fd), false)
 	case kernel.WatchRead | kernel.WatchWrite:
 		return w.p.AddReadWrite(w.attach(fd), false)
+	case kernel.WatchEnd:
+		return w.p.AddWrite(w.attach(fd), true)
 	}
 	return nil
 }

@@ -146,6 +146,19 @@ func (c *Conn) readEOF() {
 	}
 }
 
+// hungUp ends a connection that has been reset while nobody reads from it; whoever
+// reads is told by read(2), behind the last bytes. What has not been read is lost, as
+// it may be by any reset. Where both sides have sent FIN there is no error, and what
+// the peer has sent can still be read.
+func (c *Conn) hungUp() {
+	if c.state != stateOpen || c.flags&(flagPaused|flagEOF) == 0 {
+		return
+	}
+	if e := c.loop.k.TakeError(int(c.fd)); e != 0 {
+		c.end(os.NewSyscallError("read", e), true)
+	}
+}
+
 // EOFSeen tells whether the peer has shut down its sending side.
 func (c *Conn) EOFSeen() bool { return c.flags&flagEOF != 0 }
 

@@ -19,10 +19,11 @@ type Errno = syscall.Errno
 // follows decides (a stale event for a reused descriptor is harmless).
 type Event uint8
 
-// The bits of an Event. An error or hang-up is reported as both.
+// The bits of an Event. An error or hang-up is reported as all of them.
 const (
 	Readable Event = 1 << iota
 	Writable
+	HungUp // reset, or shut in both directions: TakeError says
 )
 
 // Interest is what a descriptor is watched for; zero is nothing at all.
@@ -32,6 +33,10 @@ type Interest uint8
 const (
 	WatchRead Interest = 1 << iota
 	WatchWrite
+	// WatchEnd, which goes with neither of the others, is for HungUp alone. That comes
+	// once, and is all that is sure to come: what has arrived does not hide it, a FIN is
+	// none, and an event for nothing may come before it. The others report HungUp too.
+	WatchEnd
 )
 
 // Kernel is everything the reactor asks of the system. Except for Lookup, and SendFile
@@ -51,6 +56,9 @@ type Kernel interface {
 	Connect(to Target) (fd int, e Errno)
 	// ConnectResult is zero once fd is connected.
 	ConnectResult(fd int) Errno
+	// TakeError is why the connection is no more, ECONNRESET or another, or zero; who
+	// asks again is not told again. What has not been read by then may be lost.
+	TakeError(fd int) Errno
 	// Lookup resolves a host name. It blocks and is called off the loops.
 	Lookup(ctx context.Context, network, host string) ([]netip.Addr, error)
 

@@ -106,6 +106,9 @@ func (n *Net) ConnectResult(fd int) kernel.Errno {
 	return 0
 }
 
+// TakeError implements kernel.Kernel.
+func (n *Net) TakeError(fd int) kernel.Errno { return n.at(fd).w.takeErr() }
+
 func (w *wire) takeErr() kernel.Errno {
 	e := w.err
 	w.err = 0

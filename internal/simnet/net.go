@@ -133,6 +133,7 @@ func (n *Net) trace(format string, args ...any) {
 // socket is a descriptor's.
 type socket struct {
 	watch   kernel.Interest
+	told    ending  // by an event, since it is watched for WatchEnd
 	backlog []*wire // of a listener
 	listens bool
 	w       *wire // of a connection

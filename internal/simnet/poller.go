@@ -96,9 +96,8 @@ func (p *poller) list() {
 }
 
 // due is what the poller would report of a descriptor. An error or hang-up is
-// reported whatever it is watched for.
+// reported whatever it is watched for; to WatchEnd once.
 func (s *socket) due() kernel.Event {
-	const both = kernel.Readable | kernel.Writable
 	switch {
 	case s.watch == 0:
 		return 0
@@ -109,8 +108,8 @@ func (s *socket) due() kernel.Event {
 		return 0
 	}
 	ev := s.w.events()
-	if ev == both && (s.w.broken || s.w.failed || s.w.up.fin && s.w.down.fin) {
-		return both
+	if ev&kernel.HungUp != 0 && (s.watch != kernel.WatchEnd || s.told < s.w.ending()) {
+		return ev
 	}
 	var want kernel.Event
 	if s.watch&kernel.WatchRead != 0 {
@@ -129,7 +128,11 @@ func (p *poller) do(h kernel.Handler, c choice) {
 		p.clearWake()
 		h.Woken()
 	case chooseReady:
-		ev := n.at(c.i).due()
+		s := n.at(c.i)
+		ev := s.due()
+		if s.watch == kernel.WatchEnd {
+			s.told = s.w.ending()
+		}
 		n.trace("event %d: %v", c.i, ev)
 		h.Ready(c.i, ev)
 	case chooseActor:
@@ -149,7 +152,7 @@ func (p *poller) spurious(h kernel.Handler) {
 		h.Woken()
 		return
 	}
-	ev := kernel.Event(1 + n.rng.IntN(3))
+	ev := kernel.Event(1 + n.rng.IntN(7))
 	n.trace("stale event %d: %v", fd, ev)
 	h.Ready(fd, ev)
 }
@@ -213,7 +216,7 @@ func (p *poller) Set(fd int, from, to kernel.Interest) (int, kernel.Errno) {
 	if p.running && to&^from != 0 && n.Chance(n.cfg.Faults.Poll) {
 		return fd, unix.ENOMEM
 	}
-	s.watch = to
+	s.watch, s.told = to, goesOn
 	if n.cfg.Moves && from&kernel.WatchRead != 0 && to&kernel.WatchRead == 0 {
 		moved := n.open(s)
 		n.socks[fd-firstFD] = nil

@@ -69,8 +69,8 @@ func (w *wire) events() kernel.Event {
 	switch {
 	case w.connecting:
 		return 0
-	case w.failed, w.broken, w.up.fin && w.down.fin:
-		return kernel.Readable | kernel.Writable
+	case w.ending() != goesOn:
+		return kernel.Readable | kernel.Writable | kernel.HungUp
 	}
 	var ev kernel.Event
 	if w.up.len() > 0 || w.up.fin {
@@ -80,4 +80,23 @@ func (w *wire) events() kernel.Event {
 		ev |= kernel.Writable
 	}
 	return ev
+}
+
+// ending is how far a connection is on its way out.
+type ending uint8
+
+const (
+	goesOn  ending = iota // this way at least
+	shut                  // FIN both ways
+	hasGone               // reset, or never was one
+)
+
+func (w *wire) ending() ending {
+	switch {
+	case w.failed, w.broken:
+		return hasGone
+	case w.up.fin && w.down.fin:
+		return shut
+	}
+	return goesOn
 }
