@@ -97,7 +97,7 @@ func New(cfg Config) (*Engine, error) {
 	if e.broker = cfg.Broker; e.broker == nil {
 		e.broker = inProcess{}
 	}
-	e.admission.most, e.admission.perIP.most = e.limits.Connections, e.limits.ConnectionsPerIP
+	e.admission.perIP.most = e.limits.ConnectionsPerIP
 	e.webSockets.perIP.most = e.limits.WebSocketsPerIP
 	for _, v := range cfg.Vhosts {
 		use, err := newVhost(v, cfg.ServerString)
@@ -107,6 +107,10 @@ func New(cfg Config) (*Engine, error) {
 		e.vhosts = append(e.vhosts, use)
 		e.warnOfAge(use)
 	}
+	if e.limits.Connections == 0 {
+		e.limits.Connections = connectionsWithin(descriptorLimit(), e.filesKept())
+	}
+	e.admission.most = e.limits.Connections
 	e.gate = handshakes.NewGate(e.limits.TLSHandshakes, e.limits.TLSHandshakesPerIP)
 	e.steps = handshakes.NewPool(e.limits.TLSHandshakeSteps)
 	e.workers = workers.New(e.limits.Workers, e.limits.WorkQueue)

@@ -70,9 +70,10 @@ type FileOptions struct {
 	// at least; when many wait for that, others get theirs as they are. Default 8 MiB.
 	CompressTo int
 
-	// OpenFiles is how many files stay open, or in memory, while nobody asks for them. Each
-	// takes a descriptor unless it is small, and as many again with compressed neighbours.
-	// Default 256; negative is none.
+	// OpenFiles is how many files stay open, or in memory, while nobody asks for them. One
+	// that is not small takes a descriptor, and counts for as many more as it has compressed
+	// neighbours that are open. Limits.Connections leaves room for them. Default 256;
+	// negative is none.
 	OpenFiles int
 	// Memory is how many bytes of files, small ones and compressed ones, stay in memory.
 	// Default 32 MiB; negative is none.
@@ -145,6 +146,9 @@ func (m *fileMount) use(of *Mount) service {
 	}
 	return u
 }
+
+// keeps is how many descriptors stay open.
+func (m *fileMount) keeps() int { return max(m.opt.OpenFiles, 0) }
 
 // close gives back what is open.
 func (m *fileMount) close() {

@@ -3,13 +3,15 @@ package engine
 import "sync"
 
 // fileCache is what a mount keeps open: a list by use, of which the oldest go when there
-// are too many, or too many bytes. The loops and the workers share it.
+// are too many, too many that are open, or too many bytes. The loops and the workers
+// share it.
 type fileCache struct {
 	mu     sync.Mutex
 	by     map[string]*resource
 	ring   resource // has no files: the one newer than it goes first, the one older was used last
 	bytes  int64
-	most   int
+	open   int // files
+	most   int // of them, and of resources
 	memory int64
 	closed bool
 }
@@ -50,6 +52,7 @@ func (c *fileCache) put(r *resource) {
 		r.bytes += int64(len(p.data))
 	}
 	c.bytes += r.bytes
+	c.open += r.open()
 	c.link(r)
 	c.evict()
 }
@@ -82,7 +85,7 @@ func (c *fileCache) grown(r *resource, n int) {
 }
 
 func (c *fileCache) evict() {
-	for (len(c.by) > c.most || c.bytes > c.memory) && len(c.by) > 0 {
+	for (len(c.by) > c.most || c.open > c.most || c.bytes > c.memory) && len(c.by) > 0 {
 		c.drop(c.ring.newer)
 	}
 }
@@ -94,8 +97,27 @@ func (c *fileCache) drop(r *resource) {
 	c.unlink(r)
 	delete(c.by, r.key)
 	c.bytes -= r.bytes
+	c.open -= r.open()
 	r.bytes = 0
 	r.release()
+}
+
+// shedMost is how many files are closed when the process has no descriptor left.
+const shedMost = 16
+
+// shed closes some of the files that nobody uses, and tells whether there were any.
+func (c *fileCache) shed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.open
+	for r := c.ring.newer; r != nil && r != &c.ring && was-c.open < shedMost; {
+		next := r.newer
+		if r.open() > 0 && r.refs.Load() == 1 { // it is the cache's, and get waits for this
+			c.drop(r)
+		}
+		r = next
+	}
+	return c.open < was
 }
 
 // link makes r the one used last.

@@ -133,7 +133,7 @@ func TestFileCacheAgainstAModel(t *testing.T) {
 			sum += r.bytes
 			listed++
 		}
-		if len(c.by) > 5 || c.bytes > 500 || c.bytes != sum || listed != len(c.by) {
+		if c.open != listed || len(c.by) > 5 || c.bytes > 500 || c.bytes != sum || listed != len(c.by) {
 			t.Fatalf("%d files of %d in the list, %d bytes of %d", len(c.by), listed, c.bytes, sum)
 		}
 	}

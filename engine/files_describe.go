@@ -91,7 +91,7 @@ func (m *fileMount) source(p *representation) (src io.ReaderAt, done func(), err
 	case p.at != nil:
 		return p.at, func() {}, nil
 	}
-	q := &sequential{open: func() (fs.File, error) { return m.fsys.Open(p.again) }}
+	q := &sequential{open: func() (fs.File, error) { return m.open(p.again) }}
 	return q, q.close, nil
 }
 

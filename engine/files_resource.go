@@ -74,6 +74,16 @@ func (r *resource) release() {
 	}
 }
 
+// open is how many files r has open.
+func (r *resource) open() (n int) {
+	for _, p := range r.reps {
+		if p.ready != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // plan is what a look at the file system has found for a path, before anything is opened.
 type plan struct {
 	status int // of the answer if there is no file for it: 301, 404 and so on; 200 for a listing
@@ -107,7 +117,7 @@ var codings = [...]struct{ name, ext string }{{"br", ".br"}, {"zstd", ".zst"}, {
 
 // look makes a plan. It runs on a worker.
 func (m *fileMount) look(w filePath) plan {
-	info, err := fs.Stat(m.fsys, w.name)
+	info, err := m.stat(w.name)
 	switch {
 	case err != nil:
 		return plan{status: statusOfFile(err)}
@@ -125,7 +135,7 @@ func (m *fileMount) lookInto(w filePath) plan {
 	if w.name != "." {
 		index = w.name + "/" + index
 	}
-	info, err := fs.Stat(m.fsys, index)
+	info, err := m.stat(index)
 	there := err == nil && info.Mode().IsRegular()
 	switch {
 	case !there && !m.opt.Listing:
@@ -145,12 +155,28 @@ func (m *fileMount) lookBeside(name string, info fs.FileInfo) plan {
 		return p
 	}
 	for _, c := range codings {
-		beside, err := fs.Stat(m.fsys, name+c.ext)
+		beside, err := m.stat(name + c.ext)
 		if err == nil && beside.Mode().IsRegular() && !beside.ModTime().Before(info.ModTime()) {
 			p.files = append(p.files, seenAs(name+c.ext, c.name, beside))
 		}
 	}
 	return p
+}
+
+// stat and open are the file system's. When the process has no descriptor left, they
+// try again without some of the files that are only kept.
+func (m *fileMount) stat(name string) (info fs.FileInfo, err error) {
+	if info, err = fs.Stat(m.fsys, name); err != nil && statusOfFile(err) == 503 && m.cache.shed() {
+		info, err = fs.Stat(m.fsys, name)
+	}
+	return info, err
+}
+
+func (m *fileMount) open(name string) (f fs.File, err error) {
+	if f, err = m.fsys.Open(name); err != nil && statusOfFile(err) == 503 && m.cache.shed() {
+		f, err = m.fsys.Open(name)
+	}
+	return f, err
 }
 
 const (
@@ -176,9 +202,10 @@ func (m *fileMount) openPlan(key string, p plan) (*resource, error) {
 	for i, f := range p.files {
 		rep, err := m.openFile(f)
 		if err != nil {
-			if i > 0 {
+			if i > 0 && statusOfFile(err) != 503 {
 				continue // a neighbour that is gone since
 			}
+			r.release()
 			return nil, err
 		}
 		r.reps = append(r.reps, rep)
@@ -192,7 +219,7 @@ func (m *fileMount) openPlan(key string, p plan) (*resource, error) {
 
 // openFile opens one.
 func (m *fileMount) openFile(f seen) (*representation, error) {
-	file, err := m.fsys.Open(f.name)
+	file, err := m.open(f.name)
 	if err != nil {
 		return nil, err
 	}

@@ -239,6 +239,20 @@ func (t *transfer) left(*httpRole, *session) {}
 
 func (t *transfer) dropped(*session) { t.end() }
 
+// filesKept is how many descriptors the mounts of files may take beside those of their
+// transfers.
+func (e *Engine) filesKept() int {
+	n := min(e.limits.FileWorkers, 1<<30)
+	for _, v := range e.vhosts {
+		for _, m := range v.mounts {
+			if f, ok := m.service().(*fileMount); ok {
+				n = min(n+f.keeps(), 1<<30)
+			}
+		}
+	}
+	return n
+}
+
 // closeMounts lets go of what services keep, when nothing runs any more.
 func (e *Engine) closeMounts() {
 	for _, v := range e.vhosts {

@@ -16,7 +16,8 @@ import (
 type Limits struct {
 	// Connections is how many sessions may be open, in all and without clients. One
 	// more is closed, on an HTTP listener without TLS with a 503. Default: the limit
-	// of descriptors of the process, less 64 for what else it opens.
+	// of descriptors of the process, less 64 for what else it opens, FileWorkers, and the
+	// OpenFiles of its mounts; half of the limit at least.
 	Connections int
 	// ConnectionsPerIP is the same for one remote address (IPv4) or network of 64 bits
 	// (IPv6). Connections by a unix socket do not count, and those that come through a
@@ -159,6 +160,12 @@ type Limits struct {
 	DrainTimeout time.Duration
 }
 
+// connectionsWithin is the default of Connections where files may take so many of the
+// descriptors that there are.
+func connectionsWithin(descriptors, files int) int {
+	return max(descriptors-64-min(files, descriptors), descriptors/2)
+}
+
 const (
 	noLimit     = int64(1) << 62
 	noTimeLimit = time.Duration(1) << 62
@@ -166,10 +173,6 @@ const (
 
 // withDefaults returns l with every zero and negative field settled.
 func (l Limits) withDefaults() Limits {
-	if l.Connections == 0 {
-		n := descriptorLimit()
-		l.Connections = max(n-64, n/2)
-	}
 	size(&l.Body, 64<<20)
 	length(&l.Pipelined, 256)
 	size(&l.Message, ws.DefaultMessageLimit)
