@@ -42,6 +42,12 @@ func (x *handling) transmit(h *httpRole, d *parcel) error {
 	if last {
 		x.giveUpBody(h)
 	}
+	if len(d.interim) > 0 {
+		if err := x.s.room(len(d.interim)); err != nil {
+			return err
+		}
+		x.s.appendBytes(d.interim)
+	}
 	if d.head.status != 0 {
 		if err := x.s.room(len(b) + h.headRoom(x.s)); err != nil {
 			return err

@@ -236,15 +236,30 @@ func (w *reply) interim(status int) {
 			b = appendClean(b, name, v)
 		}
 	}
+	b = http1.AppendEnd(b)
 	x := w.x
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.outErr != nil {
-		return
+	if x.roomForInterim(len(b)) != nil {
+		return // the next Write says so
 	}
-	x.interim = append(x.interim, http1.AppendEnd(b)...)
+	x.interim = append(x.interim, b...)
 	if status == http.StatusContinue {
 		x.wants |= wantContinued
 	}
 	x.post()
+}
+
+// roomForInterim waits as Write does: until the client has read of what there is for it.
+// An interim response that is longer than what may wait goes alone. Under mu.
+func (x *handling) roomForInterim(n int) error {
+	for {
+		if _, err := x.room(); err != nil {
+			return err
+		}
+		if len(x.interim) == 0 || len(x.interim)+n <= x.most {
+			return nil
+		}
+		x.canWrite.Wait()
+	}
 }

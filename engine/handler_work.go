@@ -114,7 +114,7 @@ func (x *handling) Deliver() {
 	}
 	x.mu.Lock()
 	x.posted = false
-	if x.out != nil && !h.fits(s, len(x.out.B)) {
+	if n := x.waiting(); n > 0 && !h.fits(s, n) {
 		x.full = true
 		x.mu.Unlock()
 		s.RequestWriteable()
@@ -126,6 +126,15 @@ func (x *handling) Deliver() {
 	x.act(h, &d)
 }
 
+// waiting is how much waits for the loop. Under mu.
+func (x *handling) waiting() int {
+	n := len(x.interim)
+	if x.out != nil {
+		n += len(x.out.B)
+	}
+	return n
+}
+
 // fits tells whether n bytes may be written. What can never fit is tried and fails.
 func (h *httpRole) fits(s *session, n int) bool {
 	return s.room(n+h.headRoom(s)) == nil || s.link.Pending() == 0
@@ -135,9 +144,6 @@ func (h *httpRole) fits(s *session, n int) bool {
 func (x *handling) act(h *httpRole, d *parcel) {
 	s := x.s
 	h.flags |= httpCalling
-	if d.interim != nil {
-		s.commit(append(s.begin(), d.interim...))
-	}
 	if d.wants&wantContinued != 0 {
 		h.flags &^= httpAwaited
 	}
@@ -162,7 +168,7 @@ func (x *handling) act(h *httpRole, d *parcel) {
 		h.refuse(s, errHandlerPanic, http.StatusInternalServerError)
 	case d.wants&wantAbort != 0:
 		x.abort(h)
-	case d.out != nil && d.wants&wantEnd == 0:
+	case (d.out != nil || d.interim != nil) && d.wants&wantEnd == 0:
 		x.sent()
 	}
 	h.flags &^= httpCalling
@@ -216,7 +222,7 @@ func (x *handling) bodyEnd(h *httpRole, _ *session) {
 func (x *handling) writeable(_ *httpRole, _ *session) {
 	x.mu.Lock()
 	x.full = false
-	pending := !x.posted && (x.out != nil || x.wants != 0)
+	pending := !x.posted && (x.waiting() > 0 || x.wants != 0)
 	x.canWrite.Broadcast()
 	x.mu.Unlock()
 	if pending {

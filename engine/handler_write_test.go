@@ -69,6 +69,32 @@ func TestHandlerWritesWait(t *testing.T) {
 	p.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
 }
 
+// TestHandlerInterimsWait: interim responses wait for the client like what is written, and
+// all of them come.
+func TestHandlerInterimsWait(t *testing.T) {
+	const many = 4096
+	var told atomic.Int64
+	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", strings.Repeat("x", 16<<10))
+		for range many {
+			w.WriteHeader(http.StatusEarlyHints)
+			told.Add(1)
+		}
+	}), engine.Limits{})
+	p := v.dial(t).send(get("/"))
+	eventually(t, "it tells", func() bool { return told.Load() > 0 })
+	standsStill(t, "the responses", &told)
+	if still := told.Load(); still > many/2 {
+		t.Fatalf("%d of %d were sent to a client who reads nothing", still, many)
+	}
+	for i := range many + 1 {
+		r, err := http.ReadResponse(p.r, nil)
+		if want := http.StatusEarlyHints; err != nil || r.StatusCode != want && i < many || r.StatusCode == want && i == many {
+			t.Fatalf("response %d: %v, %v", i, r, err)
+		}
+	}
+}
+
 // TestHandlerWriteFails: writing ends with an error when the client has gone, and when
 // the deadline has passed.
 func TestHandlerWriteFails(t *testing.T) {
