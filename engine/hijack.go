@@ -62,7 +62,7 @@ func (x *handling) hijack(h *httpRole) {
 	if s.l.draining {
 		s.role.goodbye(s)
 	}
-	s.l.giveHTTPRole(h)
+	s.l.r.Defer(func() { s.l.giveHTTPRole(h) }) // not yet: what called this may look at h once more
 }
 
 // Read implements net.Conn, and so do the methods below. What had come before Hijack is
