@@ -45,6 +45,18 @@ func TestColdPartsAreNoticed(t *testing.T) {
 			if inMemory(fd, 0, size) {
 				t.Error("the whole of it is taken to be in memory")
 			}
+			p := &representation{fd: fd, size: size}
+			if p.inMemory(0, size, 0) || p.inMemory(part[0], 1, 0) {
+				t.Error("it was never in memory")
+			}
+			p.warm.Store(10)
+			if !p.inMemory(0, size, 9) || p.inMemory(0, size, 10) {
+				t.Error("that it was in memory is good for another time")
+			}
+			fetchFile(fd, 0, size)
+			if !p.inMemory(0, 1, 10) || p.warm.Load() != 10 || !p.inMemory(0, size, 10) || p.warm.Load() != 10+int64(warmFor) {
+				t.Errorf("it is good until %d", p.warm.Load())
+			}
 		})
 	}
 }

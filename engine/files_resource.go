@@ -35,13 +35,14 @@ type resource struct {
 type representation struct {
 	coding string // "identity" for none
 	size   int64
-	ready  fs.File     // nil if data has it all
-	fd     int         // of ready, -1 if the system cannot send from it
-	at     io.ReaderAt // ready, nil if each transfer must open its own
-	again  string      // the name to open it by, then
-	seeks  bool        // ... and it can begin anywhere
-	data   []byte      // all of it, or nil
-	made   bool        // anew each time, so that there are no parts that fit together
+	ready  fs.File      // nil if data has it all
+	fd     int          // of ready, -1 if the system cannot send from it
+	at     io.ReaderAt  // ready, nil if each transfer must open its own
+	again  string       // the name to open it by, then
+	seeks  bool         // ... and it can begin anywhere
+	data   []byte       // all of it, or nil
+	made   bool         // anew each time, so that there are no parts that fit together
+	warm   atomic.Int64 // until then all of it is taken to be in the kernel's memory
 	v      content.Validators
 	fields []byte // of 200, 206 and 304: validators, Cache-Control, Vary
 	coded  []byte // Content-Encoding and Accept-Ranges, of 200 and 206

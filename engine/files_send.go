@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1/content"
@@ -20,6 +21,10 @@ const (
 	// fileWindow is how much of a file the reactor is given at once. Before each window the
 	// kernel is asked whether it has it in memory.
 	fileWindow = 4 << 20
+
+	// warmFor is how long a file of one window that was in memory is taken to be there
+	// still: what is sent all the time is the last that the kernel drops.
+	warmFor = time.Second
 
 	// pumpBudget is what a transfer from memory sends before other sockets have their turn.
 	pumpBudget = 1 << 20
@@ -67,7 +72,7 @@ func (t *transfer) sendFiles() bool {
 			continue
 		}
 		t.length = min(p.span.Length, fileWindow)
-		if p.span.Start >= t.warmTo && !inMemory(t.rep.fd, p.span.Start, t.length) {
+		if p.span.Start >= t.warmTo && !t.rep.inMemory(p.span.Start, t.length, s.l.r.Now()) {
 			t.off(t.warm, t.warmed)
 			return true
 		}
@@ -87,6 +92,21 @@ func (t *transfer) sendFiles() bool {
 	}
 	if !t.queued && t.h != nil && s.state == stateOpen {
 		t.complete()
+	}
+	return true
+}
+
+// inMemory tells whether n bytes at off seem to be in the kernel's memory. That all of a
+// file was there is good for warmFor.
+func (p *representation) inMemory(off, n, now int64) bool {
+	if until := p.warm.Load(); now < until {
+		return true
+	}
+	if !inMemory(p.fd, off, n) {
+		return false
+	}
+	if n == p.size {
+		p.warm.Store(now + int64(warmFor))
 	}
 	return true
 }
