@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/internal/bufpool"
 	"github.com/penstock-go/penstock/internal/invariant"
@@ -19,7 +20,7 @@ import (
 // TestStream: what is pushed in any pieces is popped in any pieces, and the buffers go
 // back.
 func TestStream(t *testing.T) {
-	before := invariant.Counts()[bufpool.Ledger]
+	defer checkBuffers(t)()
 	rng := rand.New(rand.NewPCG(1, 2))
 	var q stream
 	var want bytes.Buffer
@@ -44,9 +45,6 @@ func TestStream(t *testing.T) {
 		}
 	}
 	q.drop()
-	if after := invariant.Counts()[bufpool.Ledger]; after != before {
-		t.Errorf("%d buffers are out, %d before", after, before)
-	}
 }
 
 // requestSeeds are heads that net/http and the parser both take.
@@ -132,6 +130,82 @@ func TestAppendCleanSmugglesNothing(t *testing.T) {
 		n, err := http1.ParseResponse([]byte(head), &r, nil)
 		if err != nil || n != len(head) || r.Header().Len() != 1 {
 			t.Fatalf("%q: %q becomes %q: %v", name, value, b, err)
+		}
+	}
+}
+
+// TestConduitTakes: little before the worker reads, more afterwards, and what nobody
+// wants only so far.
+func TestConduitTakes(t *testing.T) {
+	defer checkBuffers(t)()
+	e := quietEngine(t)
+	c := &hijackedConn{}
+	c.init(&session{l: e.loops[0]}, c)
+	p := make([]byte, 2*inMost)
+	bring := func(when string, want int) {
+		t.Helper()
+		if room := c.takes(); room != want {
+			t.Errorf("%s there is room for %d, want %d", when, room, want)
+		}
+		if n, pause := c.bring(p[:want-1]); n != want-1 || pause {
+			t.Errorf("%s, but for a byte: %d taken, pause %v", when, n, pause)
+		}
+		if n, pause := c.bring(p); n != 1 || !pause {
+			t.Errorf("%s: %d taken, pause %v", when, n, pause)
+		}
+	}
+	bring("at first", inFirst)
+	if _, err := c.read(p[:1]); err != nil || c.wants&wantMore == 0 {
+		t.Errorf("%v, wants %b", err, c.wants)
+	}
+	bring("behind the first Read", inMost-inFirst+1)
+	c.wants = 0
+	c.stopReading(http.ErrBodyReadAfterClose)
+	if c.wants&wantMore == 0 {
+		t.Error("a worker that stops reading does not let the client go on")
+	}
+	bring("for nobody", drainMost)
+	c.wants = 0
+	if c.stopReading(http.ErrBodyReadAfterClose); c.wants != 0 {
+		t.Error("stopping twice reads twice as much")
+	}
+}
+
+// TestHijackGivesTheRoleBackLater: the connection's former role is not anybody else's
+// before the event is over that hijacked it.
+func TestHijackGivesTheRoleBackLater(t *testing.T) {
+	l := quietEngine(t).loops[0]
+	s := &session{l: l}
+	h := &httpRole{flags: httpServed}
+	s.role = h
+	x := &handling{service: &handlerService{}, cancel: func() {}}
+	x.init(s, x)
+	x.hijack(h)
+	if _, ok := s.role.(*hijackedRole); !ok || len(l.httpRoles) != 0 || h.flags&httpServed == 0 {
+		t.Errorf("role %T, %d given back, flags %b", s.role, len(l.httpRoles), h.flags)
+	}
+}
+
+// quietEngine is one whose loops do not run.
+func quietEngine(t *testing.T) *Engine {
+	t.Helper()
+	e, err := New(Config{Loops: 1, Vhosts: []Vhost{{Listen: []string{"tcp://127.0.0.1:0"}, Protocols: []callbacks.Protocol{{Name: "quiet", Callback: func(callbacks.Session, callbacks.Reason, []byte) error { return nil }}}}}})
+	if err == nil {
+		err = e.Listen()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.r.Discard)
+	return e
+}
+
+// checkBuffers is to be deferred, called.
+func checkBuffers(t *testing.T) func() {
+	before := invariant.Counts()[bufpool.Ledger]
+	return func() {
+		if after := invariant.Counts()[bufpool.Ledger]; after != before {
+			t.Errorf("%d buffers are out, %d before", after, before)
 		}
 	}
 }
