@@ -72,5 +72,5 @@ http {
 		t.Fatal(err)
 	}
 	// nginx has no flag for an address, so a shell writes it where it belongs.
-	return []string{"/bin/sh", "-c", "sed -i s/@addr@/{addr}/ " + conf + " && exec " + nginx + " -c " + conf}
+	return []string{"/bin/sh", "-c", "sed s/@addr@/{addr}/ " + conf + " >" + conf + ".now && exec " + nginx + " -c " + conf + ".now"}
 }
