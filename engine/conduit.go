@@ -55,6 +55,7 @@ const (
 	wantHijack                      // the connection itself
 	wantFIN                         // no more is sent
 	wantContinued                   // an interim response says 100 (Continue)
+	wantDue                         // the body is waited for, and 100 does not come any more
 )
 
 // conduit is embedded in what uses it. Fields below mu are under it, and may be

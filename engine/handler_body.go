@@ -12,8 +12,13 @@ type requestBody handling
 // that waits for 100 (Continue).
 func (b *requestBody) Read(p []byte) (int, error) {
 	x := (*handling)(b)
-	if x.reply.expected.Load() && x.reply.expected.Swap(false) {
-		x.want(wantBody)
+	if x.awaited {
+		x.awaited = false
+		if x.reply.expected.Swap(false) {
+			x.want(wantBody)
+		} else {
+			x.want(wantDue)
+		}
 	}
 	n, err := x.read(p)
 	if err == io.EOF && x.trailer != nil {

@@ -33,6 +33,7 @@ type handling struct {
 	reply    reply
 	bodyMost int64       // as long may it be
 	trailer  http.Header // that came behind it; written before inErr
+	awaited  bool        // the client waits for 100 (Continue), and Read has not been called
 
 	// Under the conduit's mutex, on their way to the loop.
 	interim []byte
@@ -55,7 +56,8 @@ func newHandling(v *handlerService, h *httpRole, s *session) (*handling, error) 
 	req.RemoteAddr, req.TLS = h.info.remote, h.info.tls
 	x := &handling{service: v, req: req, cancel: cancel, bodyMost: h.mount.bodyMost(&s.l.e.limits)}
 	x.init(s, x)
-	x.reply.init(x, h.flags&httpAwaited != 0)
+	x.awaited = h.flags&httpAwaited != 0
+	x.reply.init(x, x.awaited)
 	if req.Body == nil {
 		req.Body = (*requestBody)(x)
 	} else {
@@ -144,6 +146,9 @@ func (h *httpRole) fits(s *session, n int) bool {
 func (x *handling) act(h *httpRole, d *parcel) {
 	s := x.s
 	h.flags |= httpCalling
+	if d.wants&wantDue != 0 {
+		h.bodyDue(s)
+	}
 	if d.wants&wantContinued != 0 {
 		h.flags &^= httpAwaited
 	}

@@ -70,18 +70,23 @@ func (h *httpRole) wantBody(s *session) {
 	case h.flags&(httpAwaited|httpDone) == httpAwaited|httpDone:
 		s.shut(nil) // answered without it: the client will not send it
 		return
-	case h.heldBack():
-		return
-	case h.flags&httpAwaited != 0:
+	case h.flags&httpAwaited == 0:
+		h.bodyDue(s)
+	case h.flags&httpLazy != 0: // the client is right to hold it back
+	case h.flags&httpStarted != 0: // 100 will not come any more: it is the client's turn
+		h.bodyDue(s)
+	default:
 		h.sendContinue(s)
 	}
 	h.await(s)
 }
 
-// heldBack tells whether the client is right to hold its body back: it waits for a 100
-// that is not due yet, or that will not come because the answer has begun.
-func (h *httpRole) heldBack() bool {
-	return h.flags&httpAwaited != 0 && h.flags&(httpLazy|httpStarted) != 0
+// bodyDue begins the time of a body that the client was right to hold back.
+func (h *httpRole) bodyDue(s *session) {
+	if h.flags&httpUndue != 0 {
+		h.flags &^= httpUndue
+		h.fed, s.seen = s.l.r.Now(), s.l.r.Now()
+	}
 }
 
 // sendContinue lets the client go on with its body (RFC 9110 10.1.1).
@@ -93,7 +98,7 @@ func (h *httpRole) sendContinue(s *session) {
 // continued notes that the client hears 100, for which it waits once.
 func (h *httpRole) continued(s *session) {
 	h.flags &^= httpAwaited
-	h.fed, s.seen = s.l.r.Now(), s.l.r.Now()
+	h.bodyDue(s)
 }
 
 // continueFor sends 100 in front of an answer that may depend on the body: one that

@@ -9,7 +9,8 @@ import (
 // What a client may take, and from when on it counts:
 //
 //	head      Limits.HeaderTimeout, from the connection or from its first byte
-//	body      Limits.BodyTimeout between two pieces, and on the whole Limits.BodyRate
+//	body      Limits.BodyTimeout between two pieces, and on the whole Limits.BodyRate,
+//	          if it waits for 100 (Continue), from that on, or from when it cannot come
 //	request   Limits.RequestTimeout, from the head's first byte to the body's last
 //	idle      Limits.IdleTimeout, from the end of the answer before
 //
@@ -35,7 +36,9 @@ func (h *httpRole) due(s *session) (at int64, err error) {
 		return h.since + int64(lim.IdleTimeout), nil // not from what came last: with TLS that may be half a record
 	case h.phase == phaseHead:
 		at, err = h.since+int64(lim.HeaderTimeout), errHeadTimeout
-	case h.phase == phaseBody && !h.heldBack():
+	case h.phase == phaseBody && h.flags&httpUndue != 0:
+		at = int64(noTimeLimit) // or what the whole request may take
+	case h.phase == phaseBody:
 		at, err = s.seen+int64(lim.BodyTimeout), errBodyTimeout
 		if rate := h.rateDue(s, lim); rate < at {
 			at, err = rate, errBodyRate

@@ -33,6 +33,7 @@ const (
 	httpReusable                      // the client lets it live on
 	httpHeld                          // the program answers later
 	httpAwaited                       // the client waits for 100 (Continue)
+	httpUndue                         // ... and may wait on: the body's time has not begun
 	httpStarted                       // the response has begun
 	httpDone                          // ... and ended
 	httpBodyless                      // the response has a head only: HEAD, 204, 304
@@ -145,7 +146,7 @@ func (h *httpRole) begin(s *session) {
 		h.flags |= httpReusable
 	}
 	if req.ExpectContinue() {
-		h.flags |= httpAwaited
+		h.flags |= httpAwaited | httpUndue
 	}
 	framing := req.Framing()
 	if framing.Kind == http1.ContentLength && framing.Length > h.mount.bodyMost(&s.l.e.limits) {

@@ -39,3 +39,49 @@ func TestEarlyAnswersLeaveTheRateAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestTimeOfABodyBehindAnEarlyAnswer: a client that waits for 100 and gets the beginning
+// of the answer instead has its time for the body from when the handler reads; and a
+// request has its time, whatever it waits for.
+func TestTimeOfABodyBehindAnEarlyAnswer(t *testing.T) {
+	const minute = time.Minute
+	limits := Limits{BodyTimeout: 5 * time.Second, BodyRate: 100}
+	whole := Limits{BodyTimeout: 5 * time.Second, BodyRate: 100, RequestTimeout: 3 * time.Second}
+	early := func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+	begun := func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }
+	hint := func(w http.ResponseWriter) { w.WriteHeader(http.StatusContinue) }
+	overBoth(t, func(t *testing.T, over transport) {
+		for name, c := range map[string]struct {
+			limits Limits
+			first  func(http.ResponseWriter)
+			pause  time.Duration // before the client sends its body
+			ok     bool
+			after  time.Duration
+		}{
+			"in time":                  {limits, early, minute + 4*time.Second, true, minute + 4*time.Second},
+			"too late":                 {limits, early, 2 * minute, false, minute + 5*time.Second},
+			"in time, behind its 100":  {limits, hint, minute + 4*time.Second, true, minute + 4*time.Second},
+			"too late, behind its 100": {limits, hint, 2 * minute, false, minute + 5*time.Second},
+			"in time, of an answer that is not sent yet":  {limits, begun, minute + 4*time.Second, true, minute + 4*time.Second},
+			"too late, of an answer that is not sent yet": {limits, begun, 2 * minute, false, minute + 5*time.Second},
+			"too late for a request":                      {whole, early, 2 * minute, false, 3 * time.Second},
+		} {
+			t.Run(name, func(t *testing.T) {
+				var n int64
+				var err error
+				p := playHandler(t, over, c.limits, func(w http.ResponseWriter, r *http.Request) {
+					<-time.After(minute)
+					c.first(w)
+					n, err = io.Copy(io.Discard, r.Body)
+				}, sendNow(strings.TrimSuffix(countedPost, "\r\n")+"Expect: 100-continue\r\n\r\n"),
+					wait(c.pause), sendNow(strings.Repeat("x", 300)), closeWrite(), ended())
+				if (err == nil) != c.ok || c.ok && n != 300 {
+					t.Errorf("the handler has read %d bytes, %v", n, err)
+				}
+				if p.over < c.after || p.over > c.after+time.Second {
+					t.Errorf("over after %v instead of %v, got %q", p.over, c.after, p.got)
+				}
+			})
+		}
+	})
+}
