@@ -51,8 +51,9 @@ type Vhost struct {
 	Listeners []any
 	// V6Only keeps "tcp6" listeners from taking IPv4 connections as well.
 	V6Only bool
-	// Protocols are what sessions can speak. There is at least one; see
-	// callbacks.Protocol for what the first one is for.
+	// Protocols are what sessions can speak; see callbacks.Protocol for what the first one
+	// is for. A vhost of mounts that are no Callbacks needs none, and then nobody can open
+	// a WebSocket on it; every other vhost has at least one.
 	Protocols []callbacks.Protocol
 	// Mounts route paths. The longest prefix that ends at a slash wins, in whatever way a
 	// request spells it: with escapes, double slashes, or segments of one dot. A path
@@ -138,8 +139,8 @@ func (c *Config) checkShared() error {
 }
 
 func (v *Vhost) check() error {
-	if len(v.Protocols) == 0 {
-		return configErrorf("no protocol")
+	if len(v.Protocols) == 0 && (len(v.Mounts) == 0 || v.RawProtocol != "") {
+		return configErrorf("no protocol, and no mount that needs none")
 	}
 	names := map[string]bool{}
 	for _, p := range v.Protocols {

@@ -111,13 +111,7 @@ func appendQuery(b []byte, req *http1.Request) []byte {
 
 // https appends the URL of the request by https, or returns nil if it has none here.
 func (r *redirection) https(b []byte, req *http1.Request, v *vhost) []byte {
-	host, path := withoutPort(req.Host()), req.Path()
-	if !v.answersTo(host) {
-		if v.suffix != "" {
-			return nil
-		}
-		host = []byte(v.name)
-	}
+	host, path := v.canonical(withoutPort(req.Host())), req.Path()
 	if len(host) == 0 || !bytes.HasPrefix(path, []byte{'/'}) {
 		return nil
 	}

@@ -77,7 +77,7 @@ func TestRedirectsStayOnTheirHost(t *testing.T) {
 	base, _ := url.Parse("http://test/")
 	p := v.dial(t)
 	for _, target := range []string{
-		"/a//evil.test", "/a/////evil.test/x", "/a/%2f/evil.test", "/a/.//evil.test", "/a/..//evil.test", "/a/@evil.test", "/a/:80", "/a/http://evil.test",
+		"/a//evil.test", "/a/////evil.test/x", "/a/%2f/evil.test", "/a/.//evil.test", "/a/b/..//evil.test", "/a/@evil.test", "/a/:80", "/a/http://evil.test",
 		"//evil.test", "//evil.test//x", "/http://evil.test", "/%5cevil.test", "/c//evil.test", "/c/.evil.test",
 	} {
 		status := 301

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -43,5 +44,24 @@ func TestNoSpellingGetsRoundAMount(t *testing.T) {
 	}
 	if r, _ := v.dial(t).send(request("GET", "/%70rivate//s", as("a:b"))).response("GET"); r.StatusCode != 200 {
 		t.Errorf("with a password: %d", r.StatusCode)
+	}
+}
+
+// TestVhostOfMountsOnly: it needs no protocol, and speaks no WebSocket.
+func TestVhostOfMountsOnly(t *testing.T) {
+	cfg := engine.Config{Loops: 1, Limits: quick, Vhosts: []engine.Vhost{{Mounts: []engine.Mount{
+		engine.Files("/", fstest.MapFS{"a": {Data: []byte("file")}}), engine.Redirect("/r", 301, "/a")}}}}
+	v := start(t, cfg)
+	v.dial(t).send(get("/a")).want(200, "file")
+	v.dial(t).send(get("/b")).want(404, "Not Found\n")
+	v.dial(t).send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").want(404, "Not Found\n")
+	for name, bad := range map[string]engine.Vhost{
+		"a Callback": {Mounts: []engine.Mount{engine.Callback("/", "")}},
+		"raw":        {RawProtocol: "x", Mounts: cfg.Vhosts[0].Mounts},
+	} {
+		if _, err := engine.New(engine.Config{Vhosts: []engine.Vhost{bad}}); !errors.Is(err, engine.ErrConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

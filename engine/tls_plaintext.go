@@ -64,7 +64,7 @@ func (h *httpRole) transport(s *session, v *vhost) bool {
 	switch {
 	case v.tls.plaintext == PlaintextServe:
 		return true
-	case v.tls.plaintext == PlaintextRedirect && len(h.req.Host()) > 0 && bytes.HasPrefix(h.req.Path(), []byte("/")):
+	case v.tls.plaintext == PlaintextRedirect && len(h.authority(v)) > 0 && bytes.HasPrefix(h.req.Path(), []byte("/")):
 		h.toHTTPS(s)
 	default:
 		h.flags &^= httpReusable
@@ -76,6 +76,19 @@ func (h *httpRole) transport(s *session, v *vhost) bool {
 
 var errMisdirected = &http1.Error{Status: 421, Text: "the host is not the one that TLS was set up for", Remote: true}
 
+// authority is where the request goes, host and port, or nothing if v is not there.
+func (h *httpRole) authority(v *vhost) []byte {
+	host := h.req.Host()
+	name := withoutPort(host)
+	if c := v.canonical(name); !bytes.Equal(c, name) {
+		if len(c) == 0 {
+			return nil
+		}
+		return append(bytes.Clone(c), host[len(name):]...)
+	}
+	return host
+}
+
 func (h *httpRole) toHTTPS(s *session) {
 	status := 308
 	if m := string(h.req.Method()); m == "GET" || m == "HEAD" {
@@ -85,6 +98,6 @@ func (h *httpRole) toHTTPS(s *session) {
 	if q := h.req.Query(); q != nil {
 		target += "?" + string(q)
 	}
-	_ = h.addHeader("Location", "https://"+string(h.req.Host())+target)
+	_ = h.addHeader("Location", "https://"+string(h.authority(s.vh))+target)
 	h.refuse(s, errPlaintext, status)
 }

@@ -107,6 +107,22 @@ func TestTLSPlaintextByVhost(t *testing.T) {
 	}
 }
 
+// TestTLSPlaintextRedirectStaysHome: a vhost with a name sends nobody to another.
+func TestTLSPlaintextRedirectStaysHome(t *testing.T) {
+	list := vhostsFor(t, "b.test", "*.c.test")
+	list[0].TLS.Plaintext, list[1].TLS.Plaintext = engine.PlaintextRedirect, engine.PlaintextRedirect
+	v := startTLS(t, quick, list...)
+	for host, want := range map[string]string{
+		"b.test": "https://b.test/x", "B.test:81": "https://B.test:81/x", "x.c.test": "https://x.c.test/x",
+		"evil.test": "https://b.test/x", "evil.test:81": "https://b.test:81/x", "c.test": "https://b.test/x",
+	} {
+		r, _ := v.dial(t).send("GET /x HTTP/1.1\r\nHost: " + host + "\r\n\r\n").response("GET")
+		if got := r.Header.Get("Location"); got != want {
+			t.Errorf("Host %s: %d to %q, want %q", host, r.StatusCode, got, want)
+		}
+	}
+}
+
 // TestTLSPlaintextOfRawVhosts: a client that could not read HTTP is reset, or served.
 func TestTLSPlaintextOfRawVhosts(t *testing.T) {
 	for _, mode := range []engine.Plaintext{engine.PlaintextRefuse, engine.PlaintextRedirect, engine.PlaintextServe} {

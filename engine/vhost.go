@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/penstock-go/penstock/callbacks"
+	"github.com/penstock-go/penstock/codec/http1"
 )
 
 // vhost is a Vhost in use.
@@ -30,6 +31,9 @@ func newVhost(cfg Vhost, server string) (v *vhost, err error) {
 	v = &vhost{name: hostName(cfg.Name), origins: make(map[*callbacks.Protocol]*origins), accessLog: cfg.AccessLog}
 	if rest, ok := strings.CutPrefix(v.name, "*"); ok {
 		v.suffix = rest
+	}
+	if len(cfg.Protocols) == 0 {
+		cfg.Protocols = []callbacks.Protocol{{Callback: mountsOnly}}
 	}
 	for _, p := range slices.Clone(cfg.Protocols) {
 		if p.Deflate != nil {
@@ -61,6 +65,16 @@ func newVhost(cfg Vhost, server string) (v *vhost, err error) {
 	v.clientTLS, err = newClientTLS(cfg.ClientTLS)
 	return v, err
 }
+
+// mountsOnly is the Callback of a vhost without protocols.
+func mountsOnly(s callbacks.Session, r callbacks.Reason, in []byte) error {
+	if r == callbacks.HTTPConfirmUpgrade {
+		return errNoWebSockets
+	}
+	return callbacks.CallbackHTTPDummy(s, r, in)
+}
+
+var errNoWebSockets = http1.NewError(404, "there are no WebSockets here")
 
 // prepare writes what is sent again and again.
 func (v *vhost) prepare(cfg Vhost, server string) (err error) {
@@ -133,6 +147,18 @@ func (p *port) byHost(host []byte) *vhost {
 		}
 	}
 	return best
+}
+
+// canonical is host if it is the vhost's, the vhost's name if that is one, or nothing: who
+// is sent to a host that it has named itself may have been made to name it.
+func (v *vhost) canonical(host []byte) []byte {
+	switch {
+	case v.answersTo(host):
+		return host
+	case v.suffix != "":
+		return nil
+	}
+	return []byte(v.name)
 }
 
 // answersTo tells whether host, without a port, is the vhost's name, or it has none.
