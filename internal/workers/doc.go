@@ -3,6 +3,7 @@
 //
 //	loop ── Begin ──> queue ──> Job.Run, on one of at most N goroutines
 //	          │ false: both are full
+//	loop ── Continue ──> a second queue, without a bound, for parts of what has begun
 //
 // A job at rest in the queue costs its pointer. Goroutines start when there are jobs
 // and end when there are none left: a pool that nobody uses is memory only. Each one
