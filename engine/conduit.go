@@ -55,6 +55,7 @@ const (
 	wantHijack                      // the connection itself
 	wantFIN                         // no more is sent
 	wantContinued                   // an interim response says 100 (Continue)
+	wantBusy                        // the request has waited for too long: 503
 	wantDue                         // the body is waited for, and 100 does not come any more
 )
 

@@ -11,8 +11,8 @@ import (
 // are, for it to upgrade by Hijack.
 //
 // It runs on one of the engine's workers (Limits.Workers) and may block. A request for
-// which there is no room is answered with 503. What net/http promises its handlers holds,
-// with these differences:
+// which there is no room, or no worker within Limits.QueueTimeout, is answered with 503.
+// What net/http promises its handlers holds, with these differences:
 //
 //   - A handler may read the body while it answers, as after EnableFullDuplex.
 //   - A request that turns out to be malformed is answered by the engine with 400, 408 or
@@ -63,10 +63,15 @@ func (v *handlerService) serve(h *httpRole, s *session, _ []byte) answering {
 		return nil
 	}
 	if !s.l.e.workers.Begin(x) {
-		_ = h.addHeader("Retry-After", busyWait)
-		h.status(s, http.StatusServiceUnavailable)
+		h.busy(s)
 		return nil
 	}
 	h.flags |= httpHeld | httpLazy
 	return x
+}
+
+// busy answers a request for which there is no worker.
+func (h *httpRole) busy(s *session) {
+	_ = h.addHeader("Retry-After", busyWait)
+	h.status(s, http.StatusServiceUnavailable)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/penstock-go/penstock/codec/http1"
 	"github.com/penstock-go/penstock/internal/bufpool"
@@ -31,6 +32,7 @@ type handling struct {
 	req      *http.Request
 	cancel   context.CancelFunc // of its context
 	reply    reply
+	began    time.Time   // to wait for a worker
 	bodyMost int64       // as long may it be
 	trailer  http.Header // that came behind it; written before inErr
 	awaited  bool        // the client waits for 100 (Continue), and Read has not been called
@@ -54,7 +56,7 @@ func newHandling(v *handlerService, h *httpRole, s *session) (*handling, error) 
 		return nil, err
 	}
 	req.RemoteAddr, req.TLS = h.info.remote, h.info.tls
-	x := &handling{service: v, req: req, cancel: cancel, bodyMost: h.mount.bodyMost(&s.l.e.limits)}
+	x := &handling{service: v, req: req, cancel: cancel, bodyMost: h.mount.bodyMost(&s.l.e.limits), began: time.Now()}
 	x.init(s, x)
 	x.awaited = h.flags&httpAwaited != 0
 	x.reply.init(x, x.awaited)
@@ -79,8 +81,12 @@ func (x *handling) Run() {
 			_ = f.RemoveAll()
 		}
 	}()
-	x.service.h.ServeHTTP(&x.reply, x.req)
-	x.reply.finish()
+	if time.Since(x.began) > x.s.l.e.limits.QueueTimeout {
+		x.want(wantBusy)
+	} else {
+		x.service.h.ServeHTTP(&x.reply, x.req)
+		x.reply.finish()
+	}
 	returned = true
 }
 
@@ -171,6 +177,9 @@ func (x *handling) act(h *httpRole, d *parcel) {
 		return // h is not the session's role any more
 	case d.wants&wantRefusal != 0:
 		h.refuse(s, errHandlerPanic, http.StatusInternalServerError)
+	case d.wants&wantBusy != 0:
+		x.giveUpBody(h)
+		h.busy(s)
 	case d.wants&wantAbort != 0:
 		x.abort(h)
 	case (d.out != nil || d.interim != nil) && d.wants&wantEnd == 0:

@@ -89,6 +89,10 @@ type Limits struct {
 	// have not begun for one of FileWorkers: a request for which there is no room is
 	// answered with 503, Session.Go with callbacks.ErrBusy. Default 16 x Workers.
 	WorkQueue int
+	// QueueTimeout is how long a request may wait there for its http.Handler: one that a
+	// worker takes up later is answered with 503, so that those who have given up are not
+	// served in the place of those who still wait. Default 10 s.
+	QueueTimeout time.Duration
 
 	// HeaderTimeout is how long a request's head may take from the connection or
 	// its first byte; 408. Default 15 s.
@@ -101,7 +105,8 @@ type Limits struct {
 	// then does not keep a connection for ever.
 	BodyRate int64
 	// RequestTimeout is how long a request may take from its first byte to the last of
-	// its body, but for the time in which this side does not read; 408. Default: no limit.
+	// its body, but for the time in which this side does not read; 408. A client's wait
+	// for 100 (Continue) counts. Default: no limit.
 	RequestTimeout time.Duration
 	// IdleTimeout is how long an HTTP connection may wait for its next request.
 	// Default 60 s.
@@ -188,6 +193,7 @@ func (l Limits) withDefaults() Limits {
 	length(&l.Workers, 1024)
 	length(&l.FileWorkers, max(32, 2*runtime.GOMAXPROCS(0)))
 	length(&l.WorkQueue, 16*min(l.Workers, 1<<20))
+	duration(&l.QueueTimeout, 10*time.Second)
 	duration(&l.HeaderTimeout, 15*time.Second)
 	duration(&l.BodyTimeout, 20*time.Second)
 	size(&l.BodyRate, 100)

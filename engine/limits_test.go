@@ -37,7 +37,7 @@ func TestLimitDefaults(t *testing.T) {
 		{"BodyTimeout", l.BodyTimeout, 20 * time.Second}, {"IdleTimeout", l.IdleTimeout, time.Minute},
 		{"ClientIdleTimeout", l.ClientIdleTimeout, 50 * time.Second}, {"ResponseTimeout", l.ResponseTimeout, time.Minute},
 		{"ResponseBodyTimeout", l.ResponseBodyTimeout, time.Minute},
-		{"RequestTimeout", l.RequestTimeout, noTimeLimit},
+		{"RequestTimeout", l.RequestTimeout, noTimeLimit}, {"QueueTimeout", l.QueueTimeout, 10 * time.Second},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %v, not %v", c.name, c.got, c.want)

@@ -85,3 +85,45 @@ func TestTimeOfABodyBehindAnEarlyAnswer(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestsDoNotWaitForEver: one that has waited for a worker for longer than
+// QueueTimeout gets 503, and its connection goes on.
+func TestRequestsDoNotWaitForEver(t *testing.T) {
+	overBoth(t, func(t *testing.T, over transport) {
+		served := map[string]bool{}
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served[r.URL.Path] = true
+			if r.URL.Path == "/slow" {
+				<-time.After(20 * time.Second)
+			}
+			_, _ = io.Copy(w, r.Body)
+		})
+		request := func(path string) string {
+			return strings.Replace(countedPost, "POST / ", "POST "+path+" ", 1) + strings.Repeat("x", 300)
+		}
+		peers := map[string]*peer{}
+		simulate(t, scenario{name: t.Name(), over: over, config: func(w *world, nc *simnet.Config, cfg *Config) {
+			nc.Faults, nc.Buffer, w.calm = simnet.Faults{}, 1<<20, true
+			cfg.Limits = Limits{Workers: 1, QueueTimeout: 15 * time.Second}
+			cfg.Vhosts[0].Mounts = []Mount{Handler("/", handler)}
+		}, play: func(w *world) {
+			for path, at := range map[string]time.Duration{"/slow": 0, "/late": time.Second, "/in-time": 10 * time.Second} {
+				peers[path] = w.add(path, dial(httpPort), wait(at), sendNow(request(path)), wait(30*time.Second),
+					sendNow(getRequest), wait(time.Second), closeWrite(), ended())
+			}
+		}}, 1)
+		for path, want := range map[string][]string{"/slow": {" 200 OK", " 200 OK"}, "/in-time": {" 200 OK", " 200 OK"},
+			"/late": {" 503 Service Unavailable", "\r\nRetry-After: ", " 200 OK"}} {
+			got := string(peers[path].got)
+			for _, piece := range want {
+				_, after, ok := strings.Cut(got, piece)
+				if got = after; !ok {
+					t.Errorf("%s: %q", path, peers[path].got)
+				}
+			}
+		}
+		if served["/late"] || !served["/in-time"] {
+			t.Errorf("served: %v", served)
+		}
+	})
+}
