@@ -24,8 +24,10 @@ func (i *ClientConnectInfo) check() error {
 		return configErrorf("flags %#x without UseSSL", uint32(i.Flags))
 	case !i.validPath():
 		return configErrorf("path %q", i.Path)
-	case !http1.ValidValue(i.Host) || !http1.ValidValue(i.Origin):
+	case i.Host != "" && !http1.ValidHost(i.Host), !http1.ValidValue(i.Origin):
 		return configErrorf("host %q or origin %q", i.Host, i.Origin)
+	case i.upgrade != "" && !validUpgrade(i.upgrade):
+		return configErrorf("upgrade %q", i.upgrade)
 	}
 	for _, name := range i.protocols() {
 		if !http1.ValidName(name) {
@@ -108,6 +110,19 @@ func (i *ClientConnectInfo) checkProxy() error {
 
 // unix tells whether the address is that of a unix socket.
 func (i *ClientConnectInfo) unix() bool { return strings.HasPrefix(i.Address, "+") }
+
+// validUpgrade tells whether value is a list of protocols, each a token that may have a
+// version, another token, behind it (RFC 9110 7.8).
+func validUpgrade(value string) bool {
+	names := list(value)
+	for _, p := range names {
+		name, version, versioned := strings.Cut(p, "/")
+		if !http1.ValidName(name) || versioned && !http1.ValidName(version) {
+			return false
+		}
+	}
+	return len(names) > 0 && http1.ValidValue(value)
+}
 
 // protocols are the subprotocols to offer.
 func (i *ClientConnectInfo) protocols() (names []string) { return list(i.Protocol) }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,4 +83,58 @@ func TestRoundTripRangesAreNotCompressed(t *testing.T) {
 			t.Errorf("with %s the server is asked for %q", field, got)
 		}
 	}
+}
+
+// TestRoundTripUpgradeAndHost: what a program passes on from elsewhere can be refused, but
+// never becomes another field, or another request.
+func TestRoundTripUpgradeAndHost(t *testing.T) {
+	addr := serveNet(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %q %s", r.URL.Path, r.Header["Upgrade"], r.Host)
+	})
+	client, v := tripper(t, 1, engine.Limits{}, engine.RoundTripperConfig{})
+	for _, c := range []struct {
+		upgrade, host string
+		ok            bool
+	}{
+		{"websocket", "", true},
+		{"a, HTTP/2.0", "", true},
+		{"", "b", true},
+		{"", "[::1]:80", true},
+		{"x\r\nEvil: 1\r\n\r\nGET /smuggled HTTP/1.1", "", false},
+		{"x\r\n", "", false},
+		{"x\x00", "", false},
+		{"a b", "", false},
+		{"a/b/c", "", false},
+		{"a/", "", false},
+		{"/a", "", false},
+		{",", "", false},
+		{"", "a\r\nb: c", false},
+		{"", "a b", false},
+		{"", "a@b", false},
+		{"", "a/b", false},
+		{"", "a:b", false},
+		{"", ":80", false},
+	} {
+		req, _ := http.NewRequest("GET", urlOf(t, addr)+"/asked", nil)
+		upgrades, host := "[]", req.Host
+		if c.upgrade != "" {
+			req.Header.Set("Connection", "upgrade")
+			req.Header.Set("Upgrade", c.upgrade)
+			upgrades = fmt.Sprintf("%q", []string{c.upgrade})
+		}
+		if c.host != "" {
+			req.Host, host = c.host, c.host
+		}
+		r, err := client.Transport.RoundTrip(req)
+		if !c.ok {
+			if !errors.Is(err, engine.ErrConfig) {
+				t.Errorf("Upgrade %q, Host %q: %v, want ErrConfig", c.upgrade, c.host, err)
+			}
+			continue
+		}
+		if got := all(t, r, err); got != "/asked "+upgrades+" "+host {
+			t.Errorf("Upgrade %q, Host %q: %s", c.upgrade, c.host, got)
+		}
+	}
+	v.eventuallyIdle(t)
 }

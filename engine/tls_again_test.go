@@ -53,7 +53,7 @@ var again = []func(*testing.T){
 	TestRoundTripGzip, TestRoundTripThroughHTTPClient, TestRoundTripManyGoroutines, TestRoundTripSlowReader, TestRoundTripCloseEarly, TestRoundTripEarlyAnswer, TestRoundTripBothWays, TestRoundTripExpectContinue, TestRoundTripSwitchesProtocols, TestRoundTripReverseProxy, TestRoundTripTrace,
 	TestClientFollowsRedirects, TestClientRedirectsThatEnd, TestClientUploadsWithBackPressure, TestClientWritesThatDoNotFit, TestClientExpectsContinue, TestClientHearsAnEarlyAnswer,
 	TestClientPausesReading, TestClientTimes, TestClientEndsItself, TestClientRetriesRequests,
-	TestClientGunzips, TestClientAsksForGzip, TestClientLimitsWhatItInflates,
+	TestClientGunzips, TestClientAsksForGzip, TestClientLimitsWhatItInflates, TestRoundTripUpgradeAndHost,
 	TestRequestsByProxies, TestClientJar, TestClientHearsAnAnswerWhileItCannotSend, TestClientUploadStalls, TestClientResponsesCutAnywhere, TestRoundTripLeavesNothing,
 	TestVhostOfMountsOnly, TestRoundTripClosesBesideARead, TestRoundTripConnectionOptions, TestRoundTripRangesAreNotCompressed, TestNoSpellingGetsRoundAMount, TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,

@@ -107,6 +107,10 @@ func ValidName(name string) bool {
 	return name != ""
 }
 
+// ValidHost reports whether host may be sent as the value of Host: uri-host
+// [ ":" port ] (RFC 9110 7.2), and not empty.
+func ValidHost(host string) bool { return validHost([]byte(host)) }
+
 // ValidValue reports whether value may be sent as a field value: no CR, LF, NUL
 // or other control character but HTAB (RFC 9110 5.5).
 func ValidValue(value string) bool {

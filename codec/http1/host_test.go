@@ -70,6 +70,7 @@ func TestValidHost(t *testing.T) {
 		"a[::1]":                   false,
 	} {
 		equal(t, host, validHost([]byte(host)), want)
+		equal(t, host, ValidHost(host), want)
 	}
 }
 
