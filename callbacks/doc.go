@@ -16,7 +16,7 @@
 //   - It runs on its session's event loop and must not block: every other session
 //     of that loop waits for it.
 //   - in, and everything reached from it or from the Session, dies when it returns.
-//     Copy what you keep.
+//     Copy what you keep. The Session itself is good until WSIDestroy, in callbacks.
 //   - One Callback serves sessions of several loops at once: what they share needs a
 //     lock, or engine.Config.Loops = 1, which is libwebsockets' one thread.
 //   - From other goroutines only a Handle may be used; Session.Handle gives one.
@@ -43,16 +43,20 @@
 //	               ClientFilterPreEstablish, ClientEstablished,
 //	               ( ClientReceive | ClientReceivePong | ClientWriteable )*,
 //	               WSPeerInitiatedClose, WSClientDropProtocol, ClientClosed, WSIDestroy
-//	client, failed ..., WSClientDropProtocol, ClientConnectionError, WSIDestroy
+//	client, HTTP   WSICreate, ClientHTTPBindProtocol, Connecting, ClientAppendHandshakeHeader,
+//	               ClientHTTPWriteable*, ClientFilterPreEstablish, EstablishedClientHTTP,
+//	               ( ReceiveClientHTTP | ReceiveClientHTTPRead | ClientHTTPWriteable )*,
+//	               CompletedClientHTTP, ClientHTTPDropProtocol, ClosedClientHTTP, WSIDestroy
+//	client, failed ..., the drop, ClientConnectionError, WSIDestroy
 //	raw            ..., RawSktBindProtocol, RawAdopt or RawConnected,
 //	               ( RawRX | RawWriteable )*, RawSktDropProtocol, RawClose, WSIDestroy
 //
-// A client goes back from any point before ClientEstablished or RawConnected to
-// Connecting: by ClientHTTPRedirect when its server sends it elsewhere, and by
+// A client goes back from any point before ClientEstablished, EstablishedClientHTTP or
+// RawConnected to Connecting, which a connection that is used again does not have: by ClientHTTPRedirect when its server sends it elsewhere, and by
 // ClientRetrying when its RetryPolicy tries again.
 //
 // Timer comes whenever it was asked for. WSICreate is first (after the filter of
 // an accepted connection) and WSIDestroy last, once each. Closed comes if and
 // only if Established did; a client gets exactly one of ClientConnectionError
-// and ClientClosed; nothing is received after the peer's close.
+// and ClientClosed or ClosedClientHTTP; nothing is received after the peer's close.
 package callbacks

@@ -56,7 +56,8 @@ type Session interface {
 	// Write sends p, or queues what the socket does not take, and may be called
 	// in every callback any number of times; what one callback writes leaves in
 	// one system call. p stays the caller's, may be in, and is not changed. After
-	// an error nothing of p was sent. It is one of this package's, a Codec's, or an
+	// an error nothing of p was sent, but for the part of a raw response that is as long
+	// as its head has said. The error is one of this package's, a Codec's, or an
 	// *http1.Error for a raw response that is none: bytes by WriteHTTP, without
 	// StartResponse before them, must begin with a status line.
 	Write(p []byte, kind Kind) error
@@ -90,7 +91,8 @@ type Session interface {
 	// ResumeReading undoes it.
 	ResumeReading()
 	// SetTimer asks for one Timer callback after d; a new call replaces the old,
-	// and a negative d takes it back. The granularity is about 4 ms.
+	// and a negative d takes it back. The granularity is about 4 ms. One that was asked
+	// for while an HTTP request was in hand ends with that request.
 	SetTimer(d time.Duration)
 	// Close begins to close the session, once what was written is delivered. A
 	// WebSocket sends code and reason and waits for the peer's answer; 0 sends
@@ -214,12 +216,13 @@ type Session interface {
 	// or one under way; fs.ErrInvalid for a name that fs.ValidPath does not allow, such as
 	// one with "..".
 	ServeFile(fsys fs.FS, name string) error
-	// Answered tells whether a response has been started.
+	// Answered tells whether nothing is left to answer for this callback: a response has
+	// been started, or the request is held.
 	Answered() bool
 	// Hold says that the request will be answered later: from a Timer, a Writeable
 	// callback, or by a Handle (Handle.Post, and Respond in it). The requests behind
-	// it wait. No limit applies: set a Timer. A reset of the connection ends it, a
-	// client's FIN does not.
+	// it wait. No limit applies: set a Timer, and answer there. A reset of the connection
+	// ends it, a client's FIN does not.
 	//
 	// In the callbacks that may refuse an upgrade to WebSocket, from HTTPConfirmUpgrade
 	// to AddHeaders, it says that the program decides later: Proceed lets the upgrade

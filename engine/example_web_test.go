@@ -53,7 +53,7 @@ func (v club) callback(s callbacks.Session, st *visit, r callbacks.Reason, in []
 func (v club) begin(s callbacks.Session, st *visit, path string) (err error) {
 	switch {
 	case string(s.Request().Method()) != "POST" || path != "/login" && path != "/upload":
-		return nil // nobody answers: 404
+		return nil // nobody answers: 404, or 500 to a POST
 	case path == "/upload" && !v.known(s):
 		return http1.NewError(403, "who uploads has logged in")
 	}

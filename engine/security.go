@@ -10,7 +10,7 @@ import (
 // SecurityHeader returns fields for Vhost.Header or Mount.Header that make browsers
 // careful, libwebsockets' LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE:
 //
-//	Content-Security-Policy     nothing but what the site itself has, and its WebSockets;
+//	Content-Security-Policy     nothing but what the site itself has, and WebSockets;
 //	                            no scripts inside of pages, no frames around them
 //	X-Content-Type-Options      types are what Content-Type says
 //	X-Frame-Options             the same about frames, for old browsers

@@ -55,7 +55,7 @@ var again = []func(*testing.T){
 	TestClientPausesReading, TestClientTimes, TestClientEndsItself, TestClientRetriesRequests,
 	TestClientGunzips, TestClientAsksForGzip, TestClientLimitsWhatItInflates, TestRoundTripUpgradeAndHost,
 	TestRequestsByProxies, TestClientJar, TestClientHearsAnAnswerWhileItCannotSend, TestClientUploadStalls, TestClientResponsesCutAnywhere, TestRoundTripLeavesNothing,
-	TestVhostOfMountsOnly, TestRoundTripClosesBesideARead, TestRoundTripConnectionOptions, TestRoundTripRangesAreNotCompressed, TestNoSpellingGetsRoundAMount, TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
+	TestTimerOfARequestEndsWithIt, TestVhostOfMountsOnly, TestRoundTripClosesBesideARead, TestRoundTripConnectionOptions, TestRoundTripRangesAreNotCompressed, TestNoSpellingGetsRoundAMount, TestServerDeclinesTheExtension, TestClientDoesNotOffer, TestClientChoosesItsOffer, TestOfferThatCannotBe,
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
 	TestFilesAreClosed, TestDownloadsAreDrained, TestStalledDownloads, TestFilesWithoutAWorker, TestBrokenFiles, TestCompletionMayEnd, TestFilesForMany,
