@@ -180,6 +180,8 @@ type trip struct {
 	gone   chan struct{} // closed when the session has ended
 	wrote  chan bool     // what became of a piece that was sent
 	waits  bool          // ... which is to be told when there is room; the loop's
+	held   []byte        // ... and which has found none, or nil; the loop's
+	last   bool          // ... and is the last one
 	upload bool          // the loop's: the body is on its way
 	length int64         // of the body, negative if it is not known
 

@@ -25,12 +25,17 @@ const (
 	// downKeep is the longest buffer that stays when all of it has been read.
 	downKeep = 16 << 10
 
-	// upPiece is how much of a request's body is handed over at once.
+	// upPiece is how much of a request's body is handed over at once, where SendQueue has
+	// room for several of them.
 	upPiece = 32 << 10
 
 	// closeMost is how much of a response is still read when its Body is closed, so
 	// that the connection can be used again.
 	closeMost = 32 << 10
+
+	// closeTime is how long all of that may take. A server from which it does not come
+	// in this time holds no connection for it.
+	closeTime = time.Second
 )
 
 // flow is a response's body between the loop and who reads it.
@@ -131,14 +136,13 @@ func (f *flow) trailers() http.Header {
 
 // close says that nobody reads any more. What is to come is nothing, or left, which is
 // negative if nobody knows.
-func (f *flow) close() (open, resume bool, left int64) {
+func (f *flow) close() (open bool, left int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	open = !f.deaf && f.err == nil
-	resume = f.paused
 	f.deaf, f.paused, f.buf, f.off = true, false, nil, 0
 	f.cond.Broadcast()
-	return open, resume, f.left
+	return open, f.left
 }
 
 // tripBody is a Response.Body.
@@ -170,15 +174,13 @@ func (b *tripBody) trail() {
 	}
 }
 
-// Close breaks the response off, unless little of it is left.
+// Close breaks the response off, unless little of it is left, and soon there.
 func (b *tripBody) Close() error {
-	open, resume, left := b.t.down.close()
+	open, left := b.t.down.close()
 	switch {
 	case !open:
 	case left >= 0 && left <= closeMost:
-		if resume {
-			b.t.resume()
-		}
+		b.t.drain()
 	default:
 		b.t.abandon(callbacks.ErrClosed)
 	}
@@ -192,10 +194,24 @@ func (t *trip) resume() {
 	})
 }
 
+// drain reads the rest, which nobody wants, for a while.
+func (t *trip) drain() {
+	_ = t.h.Post(func(s callbacks.Session) error {
+		s.SetTimer(closeTime)
+		s.ResumeReading()
+		return nil
+	})
+}
+
+// piece is how much is handed over at once: so that some fit the queue, however short.
+func (t *trip) piece() int {
+	return min(upPiece, max(t.rt.e.limits.write().Hard/4, 1))
+}
+
 // send is the goroutine of a request's body.
 func (t *trip) send() {
 	defer t.body.close()
-	buf := make([]byte, upPiece)
+	buf := make([]byte, t.piece())
 	left := t.length
 	for {
 		n, err := t.body.Read(buf)
@@ -247,7 +263,7 @@ func (c *tripConn) Write(p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(p) > 0 {
-		piece := p[:min(len(p), upPiece)]
+		piece := p[:min(len(p), c.t.piece())]
 		if !c.t.pass(piece, false) {
 			return n, callbacks.ErrClosed
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -25,13 +26,15 @@ func hearTrip(cs callbacks.Session, r callbacks.Reason, in []byte) error {
 	case callbacks.ClientAppendHandshakeHeader:
 		t.connected(s)
 	case callbacks.ClientHTTPWriteable:
-		t.writeable()
+		t.writeable(s)
 	case callbacks.EstablishedClientHTTP:
 		t.respond(s)
 	case callbacks.ReceiveClientHTTPRead:
 		if t.down.put(in) {
 			s.PauseReading()
 		}
+	case callbacks.Timer: // nobody reads the body, and the rest of it takes too long
+		s.abort(callbacks.ErrClosed)
 	case callbacks.CompletedClientHTTP:
 		t.complete(s)
 	case callbacks.ClientConnectionError:
@@ -184,11 +187,15 @@ func (t *trip) ended(s *session) {
 }
 
 // writeable begins to send the body, or goes on.
-func (t *trip) writeable() {
+func (t *trip) writeable(s *session) {
 	switch {
 	case !t.upload && t.body.r != nil:
 		t.upload = true
 		go t.send()
+	case t.held != nil:
+		p := t.held
+		t.waits, t.held = false, nil
+		t.write(s, p, t.last)
 	case t.waits:
 		t.waits = false
 		t.wrote <- true
@@ -198,31 +205,50 @@ func (t *trip) writeable() {
 // halt says that the rest of the body is not wanted.
 func (t *trip) halt() {
 	if t.waits {
-		t.waits = false
+		t.waits, t.held = false, nil
 		t.wrote <- false
 	}
 }
 
-// write sends a piece of the body, and tells when the next may come.
+// write sends a piece of the body, and tells when the next may come. One that finds no
+// room waits for it.
 func (t *trip) write(s *session, p []byte, final bool) {
 	kind := callbacks.WriteHTTP
 	if final {
 		kind = callbacks.WriteHTTPFinal
-		if x := s.dialogue(); x != nil && t.length < 0 {
-			for name, values := range t.req.Trailer {
-				for _, v := range values {
-					_ = x.addTrailer(name, v) // those that may not be there are left out
-				}
-			}
-		}
+		t.trail(s.dialogue())
+	}
+	err := s.role.write(s, p, kind)
+	if errors.Is(err, callbacks.ErrSendQueueFull) && s.corked() > 0 { // by the pieces of this event
+		s.flush()
+		err = s.role.write(s, p, kind)
 	}
 	switch {
-	case s.role.write(s, p, kind) != nil:
+	case errors.Is(err, callbacks.ErrSendQueueFull) && s.state == stateOpen && s.link.High():
+		t.waits, t.held, t.last = true, p, final
+		s.stall()
+		s.RequestWriteable()
+	case err != nil:
 		t.wrote <- false
+		if !errors.Is(err, callbacks.ErrAnswered) && !errors.Is(err, callbacks.ErrClosed) {
+			t.breakOff(err)
+		}
 	case s.state == stateOpen && s.link.High() && !final:
 		t.waits = true
 		s.RequestWriteable()
 	default:
 		t.wrote <- true
+	}
+}
+
+// trail adds the request's trailers, once; x may be nil.
+func (t *trip) trail(x *dialogue) {
+	if x == nil || t.length >= 0 || x.behind != nil {
+		return
+	}
+	for name, values := range t.req.Trailer {
+		for _, v := range values {
+			_ = x.addTrailer(name, v) // those that may not be there are left out
+		}
 	}
 }
