@@ -271,6 +271,9 @@ type writerFunc func(p []byte) (int, error)
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestAccessLogAllocatesNothing(t *testing.T) {
+	if raced {
+		t.Skip("the race detector makes pools allocate")
+	}
 	hello := []byte("Hello, World!")
 	cfg := engine.Config{Loops: 1, Limits: quick, Vhosts: vhost(callbacks.Protocol{Callback: func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
 		if r == callbacks.HTTP {

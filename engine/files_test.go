@@ -250,7 +250,7 @@ func TestPathsThatGetNowhere(t *testing.T) {
 		"/www/": 200, "/www/file.txt": 200, "/www//file.txt": 200, "/www/./file.txt": 200, "/www/%66ile.txt": 200, "/www/inside.txt": 200,
 		"/www/.well-known/security.txt": 200, "/www": 301, "/www/sub/file.txt": 200,
 		"/www/sub": 404, "/www/sub/": 404, "/www/empty/": 404, "/www/file.txt/": 404, "/www/File.txt": 404,
-		"/www/../secret.txt": 404, "/www/..%2fsecret.txt": 404, "/www/%2e%2e/secret.txt": 404, "/www/%2E%2E%2Fsecret.txt": 404,
+		"/www/../secret.txt": 400, "/www/..%2fsecret.txt": 400, "/www/%2e%2e/secret.txt": 400, "/www/%2E%2E%2Fsecret.txt": 400,
 		"/www/sub/../file.txt": 404, "/www/sub/%2e%2e/file.txt": 404, "/www/sub%2ffile.txt": 404, "/www/sub%2Ffile.txt": 404,
 		"/www/..%5csecret.txt": 404, "/www/sub%5cfile.txt": 404, "/www/%252e%252e/secret.txt": 404, "/www/%252e%252e%252fsecret.txt": 404,
 		"/www/....//secret.txt": 404, "/www/.../secret.txt": 404, "/www/..;/secret.txt": 404, "/www/%c0%ae%c0%ae/secret.txt": 404, "/www/%ff": 404,
@@ -258,7 +258,7 @@ func TestPathsThatGetNowhere(t *testing.T) {
 		"/www/file.txt%00": 400, "/www/%00": 400,
 		"/www/outside.txt": 404, "/www/up/secret.txt": 404, "/www/up/web/file.txt": 404,
 		"/list/sub/": 200, "/list/up/": 404, "/list/up": 404, "/list/.git/": 404,
-		"/linked/outside.txt": 200, "/linked/inside.txt": 200, "/linked/../secret.txt": 404,
+		"/linked/outside.txt": 200, "/linked/inside.txt": 200, "/linked/../secret.txt": 400, "/www/sub/../../secret.txt": 400,
 		"/wwwfile.txt": 404, "/www/" + strings.Repeat("x", 300): 404, "/www/" + strings.Repeat("x/", 3000): 404,
 	} {
 		r, body := p.ask("GET", path)

@@ -4,3 +4,6 @@ package engine
 
 // simCount is how many seeds of each simulation are run.
 const simCount = 240
+
+// raced tells whether the race detector is on.
+const raced = false

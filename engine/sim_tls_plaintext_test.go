@@ -64,7 +64,7 @@ func (w *world) addPlainHTTP(name string) {
 	}
 	w.checks = append(w.checks, func() {
 		got := string(p.got)
-		located := strings.Contains(got, "\r\nLocation: https://sim/path?query\r\n")
+		located := strings.Contains(got, "\r\nLocation: https://http/path?query\r\n") // the vhost is called http
 		if !strings.HasPrefix(got, want) || located != (w.tls.plaintext == PlaintextRedirect) || strings.Count(got, "HTTP/1.1") != 1 || p.end.Broken() {
 			w.failf("%s: %s is answered with %.200q, broken %v", name, method, got, p.end.Broken())
 		}

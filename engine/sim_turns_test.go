@@ -112,6 +112,9 @@ func (w *world) addLong(name string, how int, before op) {
 // TestSimCrowd: more long messages at once than a loop inflates wait for their turn,
 // and some of those who sent them do not wait.
 func TestSimCrowd(t *testing.T) {
+	if raced {
+		t.Skip("a crowd of coroutines takes the race detector a minute, and runs on one goroutine")
+	}
 	atOnce := 0
 	runSeeds(t, scenario{name: "crowd", config: func(w *world, nc *simnet.Config, cfg *Config) {
 		withDeflate(w, nc, cfg)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,7 +61,7 @@ var again = []func(*testing.T){
 	TestFilesAnswerAsFileServer, TestFilesByTheirSource, TestSeveralRanges, TestPathsThatGetNowhere, TestFoldersAreRedirected, TestMethodsOfFiles,
 	TestPrecompressedFiles, TestCompressionOnTheFly, TestFileOptions, TestChangesAreSeen, TestFilesWithoutATime, TestServeFile, TestPipelinedFiles,
 	TestFilesAreClosed, TestDownloadsAreDrained, TestStalledDownloads, TestFilesWithoutAWorker, TestBrokenFiles, TestCompletionMayEnd, TestFilesForMany,
-	TestSlowDownloads, TestFilesInTheAccessLog,
+	TestFilesInTheAccessLog,
 	TestFilesBesideBusyHandlers, TestFilesAreOpenedOnceForMany, TestCompressingIsBounded, TestWhatIsNotThereIsKnown,
 	TestHandlerContract,
 	TestBasicAuth, TestBasicAuthIsTheMounts, TestBasicAuthByCallback, TestBasicAuthFunctionThatPanics, TestBasicAuthOfUpgrades, TestBasicAuthAndBodies, TestBasicAuthOfServices,
@@ -141,7 +142,7 @@ func TestOverTLS(t *testing.T) {
 			if over(t) != x {
 				t.Fatal("it is not this transport that the tests would use")
 			}
-			for _, test := range again {
+			for _, test := range slices.Concat(again, againHere) {
 				name := nameOf(test)
 				if version == "1.2" && strings.HasPrefix(name, "TestChaos") {
 					continue // it takes long, and is not about versions
@@ -162,7 +163,7 @@ func nameOf(test func(*testing.T)) string {
 // is about TLS anyway.
 func TestOverTLSMissesNothing(t *testing.T) {
 	lists := map[string]int{}
-	for _, test := range again {
+	for _, test := range slices.Concat(again, againHere) {
 		lists[nameOf(test)]++
 	}
 	for name := range noAgain {
