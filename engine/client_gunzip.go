@@ -10,17 +10,19 @@ import (
 
 	"github.com/penstock-go/penstock/callbacks"
 	"github.com/penstock-go/penstock/codec/http1"
+	"github.com/penstock-go/penstock/codec/ws/deflate"
 )
 
 // The way of a gzip body, for ClientConnectInfo.Gzip:
 //
 //	inflate   what has come, as it is lent, piece by piece to the program
-//	rest      when a turn has brought gunzipSlice of plaintext, or the program pauses:
-//	          what is left is kept, and the session does not read
+//	rest      when a turn has brought gunzipSlice of plaintext, or cost as much, or the
+//	          program pauses: what is left is kept, and the session does not read
 //	goOn      the next slice, in the loop's next turn
 //
 // A byte on the wire may become a thousand. So plaintext is never gathered: a piece goes
 // to the program before the next is made, and the sockets have their turn between slices.
+// It may as well become nothing, at no less cost: so what is read counts, too.
 
 const (
 	// gunzipPiece is how long the pieces are that the program is given.
@@ -29,14 +31,24 @@ const (
 	// gunzipSlice is how much plaintext one turn of the loop may bring: some hundred
 	// microseconds of work.
 	gunzipSlice = 256 << 10
+
+	// gunzipFeed is how much is given to the coroutine at once, so that it pauses also
+	// where nothing comes of it.
+	gunzipFeed = 4 << 10
+
+	// gunzipCost is what a compressed byte counts in gunzipSlice: a block that has nothing
+	// but its own code costs a fifth of a microsecond for each, so that a turn reads as
+	// much as one of a compressed message.
+	gunzipCost = gunzipSlice / deflate.Slice
 )
 
 // gunzipper decompresses a response's body on its loop. It is a coroutine, as
 // klauspost's reader cannot be left in the middle but by its input.
 type gunzipper struct {
-	in    []byte // lent, or held
-	held  []byte // what was left when the session began to rest
-	done  bool   // there is no more behind in
+	in    []byte // what the coroutine may read: the next of rest
+	rest  []byte // lent, or kept
+	kept  bool   // rest is a copy, as the session rests
+	done  bool   // there is no more behind rest
 	piece [gunzipPiece]byte
 	out   int64 // bytes of plaintext so far
 	err   error
@@ -77,7 +89,7 @@ var errStopped = errors.New("engine: nobody wants the rest")
 // wait yields until there is something to read.
 func (r *gunzipSource) wait() error {
 	for len(r.g.in) == 0 {
-		if r.g.done {
+		if r.g.done && len(r.g.rest) == 0 {
 			return io.EOF
 		}
 		if !r.yield(nil) {
@@ -133,30 +145,62 @@ func gzipped(h *http1.Header) bool {
 // otherwise the session rests now.
 func (c *clientRole) inflate(s *session, data []byte) (all bool, err error) {
 	g := c.d.x.zip
-	g.in = data
+	g.rest, g.kept = data, false
+	return c.slice(s)
+}
+
+// slice goes on with what is left, for a turn of the loop.
+func (c *clientRole) slice(s *session) (all bool, err error) {
+	g := c.d.x.zip
 	for {
+		s.l.inflateWork += g.feed()
 		out, more := g.next()
-		switch {
-		case !more && g.err != nil:
+		if !more && g.err != nil {
 			s.abort(c.broken(g.err))
 			return false, nil
-		case out == nil:
-			return true, nil
 		}
 		if g.out += int64(len(out)); g.out > s.l.e.limits.Inflated {
 			s.abort(c.broken(errInflated))
 			return false, nil
 		}
-		if err := s.lend(callbacks.ReceiveClientHTTPRead, out); err != nil || s.state != stateOpen {
-			return false, err
+		if len(out) > 0 {
+			if err := s.lend(callbacks.ReceiveClientHTTPRead, out); err != nil || s.state != stateOpen {
+				return false, err
+			}
 		}
-		if s.l.inflateWork += len(out); s.l.inflateWork >= gunzipSlice || s.paused != 0 {
-			g.held = append(g.held[:0], g.in...)
+		s.l.inflateWork += len(out)
+		over := out == nil && len(g.rest) == 0 // it wants more, or has ended
+		switch {
+		case s.l.inflateWork >= gunzipSlice, s.paused != 0 && !over:
+			g.keep()
 			s.l.rest(s)
 			s.pause(pauseInflate)
 			return false, nil
+		case over:
+			g.in, g.rest = nil, nil
+			return true, nil
 		}
 	}
+}
+
+// feed gives the coroutine more to read if it has nothing, and returns what that costs.
+func (g *gunzipper) feed() int {
+	if len(g.in) > 0 {
+		return 0
+	}
+	n := min(len(g.rest), gunzipFeed)
+	g.in, g.rest = g.rest[:n], g.rest[n:]
+	return n * gunzipCost
+}
+
+// keep makes what is left the gunzipper's own.
+func (g *gunzipper) keep() {
+	if g.kept {
+		return
+	}
+	left := make([]byte, 0, len(g.in)+len(g.rest))
+	left = append(append(left, g.in...), g.rest...)
+	g.in, g.rest, g.kept = left[:len(g.in)], left[len(g.in):], true
 }
 
 var errInflated = errors.New("engine: it inflates to more than Limits.Inflated")
@@ -167,12 +211,9 @@ func (c *clientRole) goOn(s *session) {
 		return
 	}
 	s.l.inflateWork = 0
-	g := c.d.x.zip
-	held := g.held
-	g.held = nil
-	all, err := c.inflate(s, held)
+	all, err := c.slice(s)
 	if err == nil && all {
-		if g.done {
+		if c.d.x.zip.done {
 			err = c.complete(s)
 		}
 		s.unpause(pauseInflate)
