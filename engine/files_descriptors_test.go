@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -123,7 +124,7 @@ func TestOpenFilesCountsNeighbours(t *testing.T) {
 // as well, as far as there is room.
 func TestConnectionsLeaveRoomForFiles(t *testing.T) {
 	for _, c := range []struct{ descriptors, files, want int }{
-		{20_000, 0, 19_936}, {20_000, 1000, 18_936}, {1024, 256, 704}, {1024, 600, 512}, {100, 10, 50}, {1 << 30, 1 << 31, 1 << 29},
+		{20_000, 0, 19_936}, {20_000, 1000, 18_936}, {1024, 256, 704}, {1024, 600, 512}, {100, 10, 50}, {1 << 30, math.MaxInt32, 1 << 29},
 	} {
 		if got := connectionsWithin(c.descriptors, c.files); got != c.want {
 			t.Errorf("%d descriptors, %d of them for files: %d, want %d", c.descriptors, c.files, got, c.want)

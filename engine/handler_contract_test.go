@@ -306,9 +306,9 @@ var replyCases = []contractCase{
 	{"the handler closes", []string{oneGet}, withBody(setting("Connection", "close"), "bye")},
 	{"the handler keeps HTTP/1.0 alive", []string{oldKeep}, withBody(setting("Connection", "keep-alive", "Content-Length", "2"), "hi")},
 	{"connection options", []string{oneGet}, withBody(setting("Connection", "x-thing", "X-Thing", "1"), "x")},
-	{"http.Error", []string{oneGet}, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 418) }},
+	{"http.Error", []string{oneGet}, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }},
 	{"http.NotFound", []string{oneGet}, http.NotFound},
-	{"http.Redirect", []string{oneGet}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "../x", 302) }},
+	{"http.Redirect", []string{oneGet}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "../x", http.StatusFound) }},
 	{"HEAD with a body", []string{oneHead, oneGet}, withBody(setting(), strings.Repeat("x", 1000))},
 	{"HEAD with a long body", []string{oneHead, oneGet}, withBody(setting(), strings.Repeat("x", 100_000))},
 	{"HEAD with a length", []string{oneHead}, withBody(setting("Content-Length", "1234"), "")},
@@ -419,7 +419,7 @@ var bodyCases = []contractCase{
 		var tooLong *http.MaxBytesError
 		w.Header().Set("Connection", "close") // which net/http does by itself
 		if errors.As(err, &tooLong) {
-			http.Error(w, err.Error(), 413)
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		}
 	}},
 	{"full duplex", []string{post("abc"), oneGet}, func(w http.ResponseWriter, r *http.Request) {

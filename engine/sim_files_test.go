@@ -139,7 +139,7 @@ func TestSimFilesThatShrink(t *testing.T) {
 	runSeeds(t, scenario{name: "shrinking files", config: func(w *world, nc *simnet.Config, cfg *Config) {
 		files.config(w, cfg)
 		nc.Faults.Poll = w.rng.Float64() * 0.01
-		cfg.Limits.StallTimeout = time.Duration(1 + w.rng.IntN(int(20*time.Second)))
+		cfg.Limits.StallTimeout = time.Duration(1 + w.rng.Int64N(int64(20*time.Second)))
 	}, play: func(w *world) {
 		w.cut, w.spoils = true, true
 		for i := range 2 + w.rng.IntN(3) {

@@ -173,7 +173,7 @@ func TestRefused(t *testing.T) {
 			method, target := r.Refused([]byte(c.head))
 			equal(t, "method", string(method), c.method)
 			equal(t, "target", string(target), c.target)
-			if method, target = r.Refused(nil); method != nil && len(method) > 0 || len(target) > 0 {
+			if method, target = r.Refused(nil); len(method) > 0 || len(target) > 0 {
 				t.Errorf("%q %q out of nothing", method, target)
 			}
 		})
