@@ -34,6 +34,8 @@ func TestClientGunzips(t *testing.T) {
 	}
 	long := strings.Repeat("0123456789", 300_000)
 	random := string(noise)
+	const start, end = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", "\x01\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00"
+	blocks := start + strings.Repeat("\x00\x00\x00\xff\xff", 100_000) + end // RFC 1951 3.2.4
 	head := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }
 	for name, c := range map[string]struct{ answer, body, err string }{
 		"short":            {head(zip("text")), "text", ""},
@@ -45,6 +47,8 @@ func TestClientGunzips(t *testing.T) {
 		"byte by byte":     {"Transfer-Encoding: chunked\r\n\r\n" + chunks(zip(long), 1), long, ""},
 		"until close":      {"\r\n" + zip(random), random, ""},
 		"two members":      {head(zip("one") + zip("two")), "onetwo", ""},
+		"empty blocks":     {head(blocks), "", ""},
+		"in chunks":        {"Transfer-Encoding: chunked\r\n\r\n" + chunks(blocks, 1000), "", ""},
 		"cut short":        {head(zip(random)[:1000]), "", "unexpected EOF"},
 		"garbage":          {head("no gzip at all"), "", "gzip: invalid header"},
 		"garbage behind":   {head(zip("text") + "garbage and more"), "text", "gzip: invalid header"},
@@ -131,74 +135,5 @@ func TestClientLimitsWhatItInflates(t *testing.T) {
 	got := c.do(t, info)
 	if got.completed || len(got.body) > 1<<20 || got.err == nil || !strings.Contains(got.err.Error(), "Limits.Inflated") {
 		t.Errorf("%d bytes, %v", len(got.body), got.err)
-	}
-}
-
-// zipNothing is a gzip member of at least n bytes that decompresses to nothing: it is made
-// of dynamic blocks (RFC 1951 3.2.7) that only have a code for their end.
-func zipNothing(n int) string {
-	b := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
-	var acc, bits uint
-	put := func(v, width uint) {
-		acc |= v << bits
-		for bits += width; bits >= 8; bits -= 8 {
-			b = append(b, byte(acc))
-			acc >>= 8
-		}
-	}
-	block := func(final uint) {
-		put(final|2<<1, 3)
-		put(14<<10, 14) // 257 literals, 1 distance, 18 lengths of lengths
-		for i := range 18 {
-			if i == 2 || i == 17 { // those of 18 and of 1
-				put(1, 3)
-			} else {
-				put(0, 3)
-			}
-		}
-		put(1|(138-11)<<1, 8) // no code for 0 to 255,
-		put(1|(118-11)<<1, 8)
-		put(0, 1) // one for the end of the block, and one distance
-		put(0, 1)
-		put(0, 1) // the end
-	}
-	for len(b) < n {
-		block(0)
-	}
-	block(1)
-	put(0, 7) // up to the byte; then the checksum and the length of nothing
-	b = append(b[:len(b):len(b)], 0, 0, 0, 0, 0, 0, 0, 0)
-	return string(b)
-}
-
-// TestClientGunzipsNothing: what decompresses to nothing takes its time in slices, too, as
-// does what comes in small chunks.
-func TestClientGunzipsNothing(t *testing.T) {
-	const size = 1 << 20
-	body := zipNothing(size)
-	for name, answer := range map[string]string{
-		"length":  fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body),
-		"chunked": "Transfer-Encoding: chunked\r\n\r\n" + chunks(body, 1000),
-	} {
-		t.Run(name, func(t *testing.T) {
-			info := httpInfo(t, scripted(t, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"+answer), "GET")
-			info.Gzip = true
-			turns := 0
-			var turn func(s callbacks.Session) error
-			turn = func(s callbacks.Session) error {
-				turns++
-				_ = s.Handle().Post(turn)
-				return nil
-			}
-			got := transact(t, info, &fetcher{also: func(s callbacks.Session, r callbacks.Reason, _ []byte) error {
-				if r == callbacks.EstablishedClientHTTP {
-					return turn(s)
-				}
-				return nil
-			}})
-			if !got.completed || got.body != "" || got.err != nil || turns < size/(8<<10) {
-				t.Errorf("completed %v, %v, in %d turns of the loop", got.completed, got.err, turns)
-			}
-		})
 	}
 }
