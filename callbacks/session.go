@@ -91,8 +91,9 @@ type Session interface {
 	// ResumeReading undoes it.
 	ResumeReading()
 	// SetTimer asks for one Timer callback after d; a new call replaces the old,
-	// and a negative d takes it back. The granularity is about 4 ms. One that was asked
-	// for while an HTTP request was in hand ends with that request.
+	// and a negative d takes it back. The granularity is about 4 ms. It is the
+	// session's: one that bounds how long a request is held is to be taken back when that
+	// is answered, or it finds the next one.
 	SetTimer(d time.Duration)
 	// Close begins to close the session, once what was written is delivered. A
 	// WebSocket sends code and reason and waits for the peer's answer; 0 sends

@@ -137,9 +137,6 @@ func (s *session) ResumeReading() {
 func (s *session) SetTimer(d time.Duration) {
 	s.l.assertHere()
 	s.timerAt = 0
-	if h, ok := s.role.(*httpRole); ok && h.req != nil {
-		h.flags |= httpTimed
-	}
 	if d >= 0 && s.state <= stateOpen {
 		s.timerAt = max(1, s.l.r.Now()+int64(min(d, noTimeLimit)))
 		s.arm()

@@ -144,17 +144,21 @@ func (t *transfer) answer(ranged bool) {
 	}
 }
 
-// reaches tells whether the ranges can be read at reasonable cost.
+// reaches tells whether the ranges can be read at reasonable cost: in what can only be
+// read from its beginning, each one that lies before its predecessor is a new beginning.
 func (p *representation) reaches(list []content.Range) bool {
 	if p.data != nil || p.at != nil || p.seeks {
 		return true
 	}
+	skipped, pos := int64(0), int64(0)
 	for _, r := range list {
-		if r.Start > skipMost {
-			return false
+		if r.Start < pos {
+			pos = 0
 		}
+		skipped += r.Start - pos
+		pos = r.Start + r.Length
 	}
-	return true
+	return skipped <= skipMost
 }
 
 // respond sends a response that is short or has no body, and ends.

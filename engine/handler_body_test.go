@@ -60,8 +60,9 @@ func TestHandlerContinue(t *testing.T) {
 // TestHandlerBodyGoesWrong: what a handler reads of a body that is not as it should be,
 // and what the client is told.
 func TestHandlerBodyGoesWrong(t *testing.T) {
-	read := make(outcomes, 1)
+	read, running := make(outcomes, 1), make(chan struct{}, 1)
 	v := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running <- struct{}{}
 		_, err := io.Copy(io.Discard, r.Body)
 		var long *http.MaxBytesError
 		switch {
@@ -89,7 +90,10 @@ func TestHandlerBodyGoesWrong(t *testing.T) {
 		"the length is short": {"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhel", true, 400, "unexpected EOF, as it is"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := v.dial(t).send(c.send)
+			head, body, _ := strings.Cut(c.send, "\r\n\r\n")
+			p := v.dial(t).send(head, "\r\n\r\n")
+			<-running // or it would never begin
+			p.send(body)
 			if c.hangUp {
 				if err := p.Conn.(wire).CloseWrite(); err != nil {
 					t.Fatal(err)

@@ -81,22 +81,35 @@ func (x *handling) Run() {
 			_ = f.RemoveAll()
 		}
 	}()
-	if time.Since(x.began) > x.s.l.e.limits.QueueTimeout {
+	switch {
+	case x.isOver(): // while it waited for a worker
+	case time.Since(x.began) > x.s.l.e.limits.QueueTimeout:
 		x.want(wantBusy)
-	} else {
+	default:
 		x.service.h.ServeHTTP(&x.reply, x.req)
 		x.reply.finish()
 	}
 	returned = true
 }
 
-// failed follows a panic of the handler, or its runtime.Goexit.
+// isOver tells whether nobody waits for the answer any more.
+func (x *handling) isOver() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.outErr != nil
+}
+
+// failed follows a panic of the handler, or its runtime.Goexit. A connection that it has
+// hijacked has nobody else to close it, or has, and then that is done twice.
 func (x *handling) failed(v any) {
 	if v == nil {
 		v = errors.New("engine: the goroutine was ended")
 	}
 	if v != http.ErrAbortHandler {
 		x.s.l.e.log.Error("engine: a handler panicked", "remote", x.req.RemoteAddr, "panic", v, "stack", string(debug.Stack()))
+	}
+	if x.conn != nil {
+		_ = x.conn.Close()
 	}
 	x.reply.abort(v != http.ErrAbortHandler)
 }

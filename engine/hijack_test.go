@@ -384,3 +384,10 @@ func TestHijackEndsTheTransaction(t *testing.T) {
 		}
 	}
 }
+
+// TestHijackThenPanic: what nobody else would close is closed.
+func TestHijackThenPanic(t *testing.T) {
+	v := hijacking(t, engine.Limits{}, func(net.Conn, *bufio.ReadWriter) { panic("after hijacking") })
+	v.dial(t).send(get("/")).wantEOF()
+	eventually(t, "the session ends", func() bool { return v.Stats().Sessions == 0 })
+}

@@ -566,36 +566,3 @@ func TestPlainGetAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations a request", n)
 	}
 }
-
-// TestTimerOfARequestEndsWithIt: it does not answer the next one.
-func TestTimerOfARequestEndsWithIt(t *testing.T) {
-	rang := make(chan struct{}, 9)
-	v := serve(t, func(s callbacks.Session, r callbacks.Reason, in []byte) error {
-		switch {
-		case r == callbacks.ServerNewClientInstantiated:
-			s.SetTimer(time.Hour) // a request without one of its own leaves it
-		case r == callbacks.HTTP && string(in) == "/quick":
-			s.SetTimer(20 * time.Millisecond)
-			return s.Respond(200, "", nil)
-		case r == callbacks.HTTP:
-			s.Hold()
-			h := s.Handle()
-			time.AfterFunc(100*time.Millisecond, func() {
-				_ = h.Post(func(s callbacks.Session) error { return s.Respond(200, "", []byte("in time")) })
-			})
-		case r == callbacks.Timer:
-			rang <- struct{}{}
-			return s.Respond(504, "", nil)
-		}
-		return nil
-	})
-	v.dial(t).send(get("/quick")).want(200, "")
-	p := v.dial(t)
-	p.send(get("/quick")).want(200, "")
-	p.send(get("/slow")).want(200, "in time")
-	select {
-	case <-rang:
-		t.Error("the timer of a request that is over has gone off")
-	default:
-	}
-}

@@ -44,7 +44,6 @@ const (
 	httpLast                          // the client has sent FIN: no request follows
 	httpLazy                          // a service says when it wants the body
 	httpDated                         // a service has added a Date of its own
-	httpTimed                         // the program's timer is for this request
 	httpLogged                        // AccessLog has heard of it
 	httpKnown                         // the mount's BasicAuth has let its user in
 
@@ -337,9 +336,6 @@ func (h *httpRole) drop(s *session) {
 	if h.own != nil {
 		s.l.giveRequest(h.own)
 		h.own = nil
-	}
-	if h.flags&httpTimed != 0 {
-		s.timerAt = 0
 	}
 	h.extra, h.behind, h.raw = h.extra[:0], h.behind[:0], nil
 	h.flags &= httpLasting | httpReusable
