@@ -175,7 +175,8 @@ type trip struct {
 	err   error
 	stale atomic.Bool // the connection was one of before, and closed
 
-	down flow
+	down  flow
+	whole bool // all of the response has come; the loop's
 
 	gone   chan struct{} // closed when the session has ended
 	wrote  chan bool     // what became of a piece that was sent

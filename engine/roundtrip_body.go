@@ -71,13 +71,15 @@ func (f *flow) put(p []byte) (pause bool) {
 	return pause
 }
 
-// end says that all has come.
-func (f *flow) end(trailer http.Header) {
+// keep has the trailers.
+func (f *flow) keep(trailer http.Header) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.trailer = trailer
-	f.mu.Unlock()
-	f.fail(io.EOF)
 }
+
+// end says that all has come.
+func (f *flow) end() { f.fail(io.EOF) }
 
 // fail says what is behind that which has come; the first one stays.
 func (f *flow) fail(err error) {

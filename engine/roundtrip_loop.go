@@ -42,6 +42,9 @@ func hearTrip(cs callbacks.Session, r callbacks.Reason, in []byte) error {
 		t.stale.Store(d.x != nil && d.x.facts&dialogueStale != 0)
 		t.resolve(nil, outward(s.Err()))
 	case callbacks.ClosedClientHTTP:
+		if t.whole {
+			t.down.end()
+		}
 		t.down.fail(outward(s.Err()))
 	case callbacks.WSIDestroy:
 		t.ended(s)
@@ -163,12 +166,14 @@ func announced(lists []string) http.Header {
 	return out
 }
 
-// complete says that all of the body is there.
+// complete has all of the response. Its reader hears of that when the connection is there
+// for the next request, unless it is still needed for this one's body.
 func (t *trip) complete(s *session) {
 	if tr := s.Trailer(); tr != nil {
-		t.down.end(headerOf(tr))
-	} else {
-		t.down.end(nil)
+		t.down.keep(headerOf(tr))
+	}
+	if t.whole = true; s.dialogue().facts&dialogueSent == 0 {
+		t.down.end()
 	}
 	t.finished()
 }
