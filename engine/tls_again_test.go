@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/penstock-go/penstock/internal/invariant"
 )
 
 // again are the tests that hold over TLS as they do over TCP.
@@ -141,6 +143,9 @@ func TestOverTLS(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			if over(t) != x {
 				t.Fatal("it is not this transport that the tests would use")
+			}
+			if version == "1.2" && (raced || invariant.Enabled) {
+				t.Skip("1.2 differs from 1.3 inside of crypto/tls, for which a run without checks will do")
 			}
 			for _, test := range slices.Concat(again, againHere) {
 				name := nameOf(test)
