@@ -147,10 +147,10 @@ func TestOverTLS(t *testing.T) {
 			if version == "1.2" && (raced || invariant.Enabled) {
 				t.Skip("1.2 differs from 1.3 inside of crypto/tls, for which a run without checks will do")
 			}
-			for _, test := range slices.Concat(again, againHere) {
+			for i, test := range slices.Concat(again, againHere) {
 				name := nameOf(test)
-				if version == "1.2" && strings.HasPrefix(name, "TestChaos") {
-					continue // it takes long, and is not about versions
+				if version == "1.2" && (i%3 != 0 || strings.HasPrefix(name, "TestChaos")) {
+					continue // a third of them will show a difference, and one that takes long is not about versions
 				}
 				t.Run(name, test)
 			}
