@@ -209,7 +209,7 @@ func TestHijackedHalfClose(t *testing.T) {
 // TestHijackedHalfCloseWaits: FIN goes behind all that was written, however long the
 // client takes for it within Limits.StallTimeout, and nothing is lost.
 func TestHijackedHalfCloseWaits(t *testing.T) {
-	const stall = 3 * time.Second / 2
+	const stall = 4 * time.Second // far more than anything here takes
 	var written atomic.Int64
 	shut := make(chan struct{})
 	v := hijacking(t, engine.Limits{StallTimeout: stall}, func(c net.Conn, _ *bufio.ReadWriter) {
