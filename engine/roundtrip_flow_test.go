@@ -43,7 +43,7 @@ func TestRoundTripManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// One loop closes its own for the other one to have one, and the server hears late of it.
+	// The server counts more at once than OriginConnections allows; why is not known.
 	if made := n.made.Load(); made > 320 || n.most.Load() > 16 {
 		t.Errorf("%d connections, %d at once", made, n.most.Load())
 	}
